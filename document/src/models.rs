@@ -58,6 +58,10 @@ pub struct Provider {
     /// Unset: it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub auth_header: Option<bool>,
+    /// Whether its server is told the trace that a request belongs to (the header `traceparent`): for one of your own that sends its
+    /// traces to the same collector. Unset: it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub send_trace: Option<bool>,
     /// What it speaks.
     pub api: ProviderApi,
     /// More headers for every request; their values are secrets.

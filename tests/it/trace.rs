@@ -1,9 +1,16 @@
 //! One trace leads from a message's way in to its answer's way out, through every row in which it waited.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use gatehouse_core::trace::Context;
-use gatehouse_tests::{Client, Gateway, irc::Person, ngircd::Ngircd, until};
+use gatehouse_tests::{
+    Client, Gateway,
+    collector::{Collector, Seen},
+    irc::Person,
+    model::Model,
+    ngircd::Ngircd,
+    until,
+};
 use rusqlite::{Connection, OpenFlags};
 use serde_json::json;
 
@@ -115,4 +122,145 @@ async fn a_client_may_bring_its_trace_and_what_is_none_begins_a_new_one() {
         3,
         "each has its own: {turns:?}"
     );
+}
+
+/// A gateway in an IRC room that sends its traces, with somebody in the room and a model that takes its time.
+async fn traced(collector: &Collector, model: &Model, more: &[(&str, &str)]) -> (Gateway, Ngircd, Person) {
+    let ircd = Ngircd::start().await;
+    let config = model.config(&with_channels(&json!({"irc": {
+        "enabled": true, "server": "127.0.0.1", "port": ircd.port(), "tls": false, "nick": "gate", "channels": ["#home"],
+        "groupPolicy": "open", "groups": {"*": {"requireMention": true}},
+    }})));
+    let mut env = vec![
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url()),
+        ("OTEL_SERVICE_NAME", "home"),
+    ];
+    env.extend(more);
+    let gateway = Gateway::start_with(&config, &env).await;
+    let person = Person::connect(ircd.port(), "anna").await;
+    person.join("#home").await;
+    person.sees("#home", "gate").await;
+    (gateway, ircd, person)
+}
+
+/// The spans of a trace that hang together, from its first. What a killed process had not ended is lost, and what hangs below that with it.
+fn below_the_root(spans: &[Seen], trace: &str) -> Vec<Seen> {
+    let of_trace = || spans.iter().filter(|span| span.trace == trace);
+    let mut found: Vec<Seen> = of_trace()
+        .filter(|span| span.parent.is_empty())
+        .cloned()
+        .collect();
+    let mut at = 0;
+    while let Some(id) = found.get(at).map(|span| span.id.clone()) {
+        found.extend(of_trace().filter(|span| span.parent == id).cloned());
+        at += 1;
+    }
+    found
+}
+
+#[tokio::test]
+async fn a_collector_draws_one_tree_from_a_room_to_the_receipt_across_a_restart_of_session() {
+    const WORDS: &str = "the words of a person";
+    let (collector, model) = (
+        Collector::start().await,
+        Model::start(12, Duration::from_millis(400)).await,
+    );
+    let (gateway, _ircd, person) = traced(&collector, &model, &[]).await;
+    let _screen = Client::plain(&gateway, SCREEN).await;
+
+    person.say("#home", &format!("gate: {WORDS}")).await;
+    let taken = collector
+        .sees("session has taken the message", |span| {
+            span.service() == "home-session" && span.name.ends_with("/DeliverMessage")
+        })
+        .await;
+    until("the model is asked", async || (model.asked() > 0).then_some(())).await;
+    gateway.kill("session").await;
+    person.hears("the reply", |said| said.from == "gate").await;
+    let whole = until("every step of the trace", async || {
+        let spans = below_the_root(&collector.spans(), &taken.trace);
+        let needed = [
+            "process irc",
+            "publish irc",
+            "send irc",
+            "settle irc",
+            "chat words",
+            "publish gatehouse.session.v1.ChatEvent",
+            "deliver gatehouse.session.v1.ChatEvent",
+        ];
+        let is_there = |name: &&str| spans.iter().any(|span| span.name == **name);
+        needed.iter().all(|name| is_there(name)).then_some(spans)
+    })
+    .await;
+
+    let tree = collector.tree(&taken.trace);
+    let roots: Vec<_> = whole.iter().filter(|span| span.parent.is_empty()).collect();
+    assert_eq!(roots.len(), 1, "one tree:\n{tree}");
+    assert_eq!(roots[0].name, "receive irc", "{tree}");
+    let processes: BTreeSet<_> = whole
+        .iter()
+        .map(|span| &span.process["service.instance.id"])
+        .collect();
+    let services: BTreeSet<_> = whole.iter().map(|span| span.service().to_owned()).collect();
+    let all =
+        ["agent", "broadcast", "channel-bridge", "edge", "session"].map(|service| format!("home-{service}"));
+    assert_eq!(services, BTreeSet::from(all), "{tree}");
+    assert_eq!(processes.len(), 6, "these five, and session once more:\n{tree}");
+    let sent = whole
+        .iter()
+        .find(|span| span.name == "send irc")
+        .expect("it is there");
+    assert_eq!(sent.attributes["gatehouse.fate"], "delivered", "{tree}");
+    for span in &whole {
+        let says = format!("{span:?}");
+        assert!(
+            !says.contains(WORDS) && !says.contains("anna") && !says.contains("#home"),
+            "who said what, and where, is nobody's business: {says}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn one_trace_in_none_is_recorded_and_a_collector_that_is_away_keeps_nobody() {
+    let collector = Collector::start().await;
+    let off = [("OTEL_TRACES_SAMPLER", "parentbased_always_off")];
+    let model = Model::start(2, Duration::ZERO).await;
+    let (_gateway, _ircd, person) = traced(&collector, &model, &off).await;
+    person.say("#home", "gate: hello").await;
+    person.hears("the reply", |said| said.from == "gate").await;
+
+    let nobody = "http://127.0.0.1:1";
+    let gateway = Gateway::start_with(&json!({}), &[("OTEL_EXPORTER_OTLP_ENDPOINT", nobody)]).await;
+    let screen = Client::plain(&gateway, SCREEN).await;
+    let params = json!({"sessionKey": "agent:main:main", "message": "hello", "idempotencyKey": "k"});
+    let answer = screen.call("chat.send", params).await;
+
+    assert!(answer.is_ok(), "{answer:?}");
+    assert!(collector.spans().is_empty(), "{:?}", collector.spans());
+}
+
+#[tokio::test]
+async fn a_collector_is_sent_the_metrics_that_a_scraper_reads() {
+    let collector = Collector::start().await;
+    let often = [("OTEL_METRIC_EXPORT_INTERVAL", "1000")];
+    let model = Model::start(2, Duration::ZERO).await;
+    let (_gateway, _ircd, person) = traced(&collector, &model, &often).await;
+
+    person.say("#home", "gate: hello").await;
+    person.hears("the reply", |said| said.from == "gate").await;
+
+    for (service, name) in [
+        ("home-session", "gatehouse_turns_total"),
+        ("home-session", "gatehouse_turn_seconds"),
+        ("home-agent", "gatehouse_model_calls_total"),
+        ("home-channel-bridge", "gatehouse_trace_spans_total"),
+        ("home-edge", "gatehouse_build_info"),
+        ("home-broadcast", "process_start_time_seconds"),
+        ("home-config", "gatehouse_serving"),
+    ] {
+        until(&format!("{name} of {service}"), async || {
+            collector.metric(service, name).filter(|value| *value >= 1.0)
+        })
+        .await;
+    }
 }

@@ -1,4 +1,4 @@
-//! A collector of OpenTelemetry, as far as traces go: it decodes what is exported and draws each trace as a tree.
+//! A collector of OpenTelemetry: it decodes what is exported, draws each trace as a tree, and keeps the last word about each metric.
 
 use std::{
     collections::BTreeMap,
@@ -7,11 +7,18 @@ use std::{
 };
 
 use opentelemetry_proto::tonic::{
-    collector::trace::v1::{
-        ExportTraceServiceRequest, ExportTraceServiceResponse,
-        trace_service_server::{TraceService, TraceServiceServer},
+    collector::{
+        metrics::v1::{
+            ExportMetricsServiceRequest, ExportMetricsServiceResponse,
+            metrics_service_server::{MetricsService, MetricsServiceServer},
+        },
+        trace::v1::{
+            ExportTraceServiceRequest, ExportTraceServiceResponse,
+            trace_service_server::{TraceService, TraceServiceServer},
+        },
     },
     common::v1::{KeyValue, any_value::Value},
+    metrics::v1::{Metric, metric::Data, number_data_point},
     trace::v1::Span,
 };
 use tokio::net::TcpListener;
@@ -53,6 +60,7 @@ impl Seen {
 pub struct Collector {
     url: String,
     spans: Arc<Mutex<Vec<Seen>>>,
+    metrics: Arc<Mutex<BTreeMap<(String, String), f64>>>,
 }
 
 impl Collector {
@@ -63,16 +71,26 @@ impl Collector {
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("the address");
-        let spans = Arc::default();
-        let service = TraceServiceServer::new(Receiver(Arc::clone(&spans)));
+        let (spans, metrics) = (Arc::default(), Arc::default());
+        let of_traces = TraceServiceServer::new(Receiver(Arc::clone(&spans)));
+        let of_metrics = MetricsServiceServer::new(Meters(Arc::clone(&metrics)));
         let serving = tonic::transport::Server::builder()
-            .add_service(service)
+            .add_service(of_traces)
+            .add_service(of_metrics)
             .serve_with_incoming(TcpIncoming::from(listener));
         tokio::spawn(serving);
         Self {
             url: format!("http://{address}"),
             spans,
+            metrics,
         }
+    }
+
+    /// What a service said last of a metric: the sum of its points, or how often a histogram was added to.
+    #[must_use]
+    pub fn metric(&self, service: &str, name: &str) -> Option<f64> {
+        let metrics = self.metrics.lock().unwrap_or_else(PoisonError::into_inner);
+        metrics.get(&(service.to_owned(), name.to_owned())).copied()
     }
 
     /// For `OTEL_EXPORTER_OTLP_ENDPOINT`.
@@ -136,6 +154,49 @@ impl TraceService for Receiver {
             lock(&self.0).extend(spans.map(|span| seen(span, &process)));
         }
         Ok(Response::new(ExportTraceServiceResponse::default()))
+    }
+}
+
+struct Meters(Arc<Mutex<BTreeMap<(String, String), f64>>>);
+
+#[tonic::async_trait]
+impl MetricsService for Meters {
+    async fn export(
+        &self,
+        request: Request<ExportMetricsServiceRequest>,
+    ) -> Result<Response<ExportMetricsServiceResponse>, Status> {
+        for of_process in request.into_inner().resource_metrics {
+            let process = words(of_process.resource.unwrap_or_default().attributes);
+            let service = process.get("service.name").cloned().unwrap_or_default();
+            let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            for metric in of_process
+                .scope_metrics
+                .into_iter()
+                .flat_map(|scope| scope.metrics)
+            {
+                let value = sum(&metric);
+                known.insert((service.clone(), metric.name), value);
+            }
+        }
+        Ok(Response::new(ExportMetricsServiceResponse::default()))
+    }
+}
+
+fn sum(metric: &Metric) -> f64 {
+    let number = |value: &Option<number_data_point::Value>| match value {
+        Some(number_data_point::Value::AsDouble(value)) => *value,
+        _ => 0.0,
+    };
+    match &metric.data {
+        Some(Data::Sum(sum)) => sum.data_points.iter().map(|point| number(&point.value)).sum(),
+        Some(Data::Gauge(gauge)) => gauge.data_points.iter().map(|point| number(&point.value)).sum(),
+        Some(Data::Histogram(histogram)) => {
+            let counts = histogram.data_points.iter().map(|point| point.count);
+            counts
+                .map(|count| u32::try_from(count).map_or(f64::MAX, f64::from))
+                .sum()
+        }
+        _ => 0.0,
     }
 }
 

@@ -54,6 +54,8 @@ pub(crate) struct Provider {
     pub(crate) api_key: Option<Secret>,
     /// Whether the key is sent as a bearer token.
     pub(crate) shows_key: bool,
+    /// Whether its server is told the trace.
+    pub(crate) sends_trace: bool,
     pub(crate) headers: BTreeMap<String, Secret>,
     /// The longest a request may take.
     pub(crate) timeout: Duration,
@@ -139,6 +141,7 @@ impl Provider {
             base_url,
             api_key,
             auth_header,
+            send_trace,
             api: models::ProviderApi::OpenaiCompletions,
             headers,
             timeout_seconds,
@@ -151,6 +154,7 @@ impl Provider {
             base_url,
             api_key: api_key.as_ref().and_then(secret),
             shows_key: auth_header.unwrap_or(true),
+            sends_trace: send_trace.unwrap_or(false),
             headers: secrets(&headers),
             timeout: timeout_seconds.map_or(TIMEOUT, |seconds| Duration::from_secs(seconds.into())),
             models,

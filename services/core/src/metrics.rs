@@ -7,6 +7,7 @@ mod fetch;
 mod format;
 mod page;
 mod process;
+mod push;
 mod words;
 
 use std::{future::Future, io, path::PathBuf, pin::Pin, sync::Arc, time::Duration};
@@ -26,6 +27,7 @@ use tokio::{
 };
 use tokio_util::either::Either;
 
+pub(crate) use self::push::begin as begin_to_push;
 pub use self::{
     fetch::fetch,
     format::Format,
@@ -81,6 +83,12 @@ impl Source for Registry {
         let mut text = String::new();
         encode(&mut text, self)?;
         Ok(Page::read(&text)?)
+    }
+}
+
+impl<S: Source> Source for Arc<S> {
+    async fn page(&self) -> Result<Page, SourceError> {
+        S::page(self).await
     }
 }
 

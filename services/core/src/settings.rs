@@ -2,6 +2,7 @@
 
 mod home;
 mod known;
+mod pushed;
 mod traces;
 
 use std::{
@@ -17,6 +18,7 @@ pub use self::known::SECRET_ENDS;
 pub(crate) use self::known::nearest;
 
 pub use self::home::*;
+pub use self::pushed::PushedMetrics;
 pub use self::traces::{Sampling, Traces};
 use crate::address::Address;
 
@@ -214,6 +216,8 @@ pub struct ServiceSettings {
     pub supervised: bool,
     /// Where traces go, by the standard variables of OpenTelemetry; unset: nowhere.
     pub traces: Option<Traces>,
+    /// Where metrics go as well, by the same variables.
+    pub pushed: Option<PushedMetrics>,
 }
 
 impl ServiceSettings {
@@ -243,6 +247,15 @@ impl ServiceSettings {
             mistakes.extend(more);
             None
         });
+        let pushed = PushedMetrics::read(env).unwrap_or_else(|SettingsError(more)| {
+            // Variables for both are told once.
+            mistakes.extend(
+                more.into_iter()
+                    .filter(|mistake| !mistakes.contains(mistake))
+                    .collect::<Vec<_>>(),
+            );
+            None
+        });
         if !mistakes.is_empty() {
             return Err(SettingsError(mistakes));
         }
@@ -256,6 +269,7 @@ impl ServiceSettings {
             metrics,
             supervised: env.get("GATEHOUSE_SUPERVISED").is_some(),
             traces,
+            pushed,
         })
     }
 

@@ -21,7 +21,7 @@ use tracing_subscriber::{
 
 pub use escape::escape;
 
-use crate::settings::{Env, Mistake, Service, SettingsError, Traces};
+use crate::settings::{Env, Mistake, PushedMetrics, Service, SettingsError, Traces};
 
 /// Which lines are written.
 const LOG: &str = "GATEHOUSE_LOG";
@@ -40,13 +40,23 @@ const LINE_BYTES_MAX: usize = 15 * 1024;
 /// # Errors
 /// A filter, a form, a collector or a sampler that does not exist.
 pub fn check(env: &Env) -> Result<(), SettingsError> {
-    let of_traces = Traces::read(env).err();
+    let (of_traces, of_metrics) = (Traces::read(env).err(), PushedMetrics::read(env).err());
     let mistakes: Vec<Mistake> = filter::read(env)
         .err()
         .into_iter()
         .chain(filter::is_json(env).err())
         .chain(of_traces.into_iter().flat_map(|SettingsError(mistakes)| mistakes))
-        .collect();
+        .chain(
+            of_metrics
+                .into_iter()
+                .flat_map(|SettingsError(mistakes)| mistakes),
+        )
+        .fold(Vec::new(), |mut told, mistake| {
+            if !told.contains(&mistake) {
+                told.push(mistake); // variables for both are told once
+            }
+            told
+        });
     if mistakes.is_empty() {
         Ok(())
     } else {

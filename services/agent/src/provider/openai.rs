@@ -13,7 +13,7 @@ mod transcripts;
 
 use std::time::Duration;
 
-use gatehouse_core::Secret;
+use gatehouse_core::{Secret, trace};
 use gatehouse_proto::agent::v1::FailureKind;
 use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
@@ -40,6 +40,7 @@ pub(crate) struct Endpoint {
     redaction: Redaction,
     has_key: bool,
     timeout: Duration,
+    sends_trace: bool,
     http: reqwest::Client,
 }
 
@@ -94,6 +95,7 @@ impl Endpoint {
             url,
             headers,
             timeout: provider.timeout,
+            sends_trace: provider.sends_trace,
             http,
         })
     }
@@ -143,6 +145,11 @@ impl Endpoint {
             .header("content-type", "application/json")
             .header("accept", "text/event-stream")
             .body(body.to_string());
+        let context = trace::current().filter(|_| self.sends_trace);
+        let request = match context {
+            Some(context) => request.header(trace::TRACEPARENT, context.to_string()),
+            None => request,
+        };
         let callee = self.callee();
         let response = request
             .send()

@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use gatehouse_core::backoff::Backoff;
+use gatehouse_core::{backoff::Backoff, trace};
 use gatehouse_proto::agent::v1::{
     ContextTrimmed, MediaLeftOut, ModelStarted, Retrying, run_turn_response::Event,
 };
@@ -145,7 +145,11 @@ impl Turn {
             self.begin(asking.name).await;
             let calling = self.tools.metrics.call(provider, &asking.name.model);
             let step = step::of_call(asking.name);
-            let called = asking.endpoint.answer(&prepared.body, &mut self.answer).await;
+            let called = trace::within(
+                step.context(),
+                asking.endpoint.answer(&prepared.body, &mut self.answer),
+            )
+            .await;
             let first = self.answer.take_first();
             step::ended(step, called.as_ref());
             let mut why = match called {

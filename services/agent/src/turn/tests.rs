@@ -8,6 +8,7 @@ mod waiting;
 
 use std::net::SocketAddr;
 
+use gatehouse_core::trace;
 use gatehouse_proto::agent::v1::{RunTurnRequest, TurnMessage, turn_message::Role};
 use serde_json::json;
 use tokio::{
@@ -61,13 +62,13 @@ fn request(models: &[&str]) -> RunTurnRequest {
 /// All events of a turn.
 async fn turn(request: RunTurnRequest, config: Arc<Config>, tools: Tools) -> Vec<Event> {
     let (sender, mut receiver) = mpsc::channel(8);
-    let running = tokio::spawn(run(
+    let running = tokio::spawn(trace::carry(run(
         request.try_into().unwrap(),
         Bounds::TURN,
         config,
         tools,
         sender,
-    ));
+    )));
     let mut events = Vec::new();
     while let Some(response) = receiver.recv().await {
         events.extend(response.event);

@@ -11,22 +11,22 @@ use super::format::Format;
 /// Metrics of one or several processes, in the order in which they were first met.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Page {
-    families: Vec<Family>,
+    pub(super) families: Vec<Family>,
 }
 
 /// All samples of one name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Family {
+pub(super) struct Family {
     /// Without the ending of its samples: `_total` of a counter, `_info` of an info.
-    name: String,
-    kind: Kind,
-    help: String,
+    pub(super) name: String,
+    pub(super) kind: Kind,
+    pub(super) help: String,
     /// Lines as they were written: name, labels, value.
-    samples: Vec<String>,
+    pub(super) samples: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     Counter,
     Gauge,
     Histogram,

@@ -1,6 +1,6 @@
 //! What a service is put together with.
 
-use std::{any::Any, convert::Infallible, fmt, future::Future, pin::Pin, time::Duration};
+use std::{any::Any, convert::Infallible, fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use http::{Request, Response};
 use prometheus_client::registry::Registry;
@@ -160,6 +160,8 @@ impl Life {
             server,
             work,
             kept,
+            settings,
+            last,
             ..
         } = self;
         report::spawn(&broadcast, report, &closing);
@@ -167,11 +169,15 @@ impl Life {
         closing.spawn("health log", async move {
             tokio::select! { () = log => (), () = end.requested() => () }
         });
+        let source = Arc::new(Sampled { registry, samples });
+        if let Some(pushed) = &settings.pushed {
+            metrics::begin_to_push(pushed, settings.service, Arc::clone(&source), &last);
+        }
         if let Some(exporter) = exporter {
             if let Ok(address) = exporter.address() {
                 tracing::debug!(server.address = %address, "metrics are served");
             }
-            exporter.serve(Sampled { registry, samples }, &closing);
+            exporter.serve(source, &closing);
         }
         Begun {
             health,

@@ -6,21 +6,21 @@ use tonic::transport::Endpoint;
 use super::{Env, Mistake, SettingsError};
 
 /// Where the collector is. Unset, nothing is recorded.
-const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
+pub(super) const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 /// The same for traces alone.
 const TRACES_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
 /// Switches everything off.
-const DISABLED: &str = "OTEL_SDK_DISABLED";
+pub(super) const DISABLED: &str = "OTEL_SDK_DISABLED";
 /// `otlp` or `none`.
 const TRACES_EXPORTER: &str = "OTEL_TRACES_EXPORTER";
 /// How a collector is spoken to.
-const PROTOCOL: &str = "OTEL_EXPORTER_OTLP_PROTOCOL";
+pub(super) const PROTOCOL: &str = "OTEL_EXPORTER_OTLP_PROTOCOL";
 /// Which traces are recorded.
 const SAMPLER: &str = "OTEL_TRACES_SAMPLER";
 /// How many of them.
 const SAMPLER_ARG: &str = "OTEL_TRACES_SAMPLER_ARG";
 /// What the process is called.
-const SERVICE_NAME: &str = "OTEL_SERVICE_NAME";
+pub(super) const SERVICE_NAME: &str = "OTEL_SERVICE_NAME";
 
 /// Where traces go, and how many.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,26 +52,28 @@ impl Traces {
         let disabled = word(env, DISABLED, &["true", "false"], &mut mistakes) == Some("true");
         let none = word(env, TRACES_EXPORTER, &["otlp", "none"], &mut mistakes) == Some("none");
         let sampling = sampling(env, &mut mistakes);
-        let endpoint = [TRACES_ENDPOINT, ENDPOINT]
-            .into_iter()
-            .find_map(|name| Some((name, env.get(name)?)));
-        if let Some((name, text)) = endpoint
-            && let Err(problem) = check(text)
-        {
-            mistakes.push(Mistake::new(name, text, problem));
-        }
-        if endpoint.is_some() {
+        let found = endpoint(env, &[TRACES_ENDPOINT, ENDPOINT], &mut mistakes);
+        if found.is_some() {
             word(env, PROTOCOL, &["grpc"], &mut mistakes);
         }
         if !mistakes.is_empty() {
             return Err(SettingsError(mistakes));
         }
-        Ok(endpoint.filter(|_| !disabled && !none).map(|(_, text)| Self {
+        Ok(found.filter(|_| !disabled && !none).map(|text| Self {
             endpoint: text.to_owned(),
             sampling,
             service_name: env.get(SERVICE_NAME).map(str::to_owned),
         }))
     }
+}
+
+/// The first of these variables that is set.
+pub(super) fn endpoint<'e>(env: &'e Env, names: &[&str], mistakes: &mut Vec<Mistake>) -> Option<&'e str> {
+    let (name, text) = names.iter().find_map(|name| Some((name, env.get(name)?)))?;
+    if let Err(problem) = check(text) {
+        mistakes.push(Mistake::new(name, text, problem));
+    }
+    Some(text)
 }
 
 fn check(text: &str) -> Result<(), String> {
@@ -84,7 +86,12 @@ fn check(text: &str) -> Result<(), String> {
     }
 }
 
-fn word<'e>(env: &'e Env, name: &str, words: &[&str], mistakes: &mut Vec<Mistake>) -> Option<&'e str> {
+pub(super) fn word<'e>(
+    env: &'e Env,
+    name: &str,
+    words: &[&str],
+    mistakes: &mut Vec<Mistake>,
+) -> Option<&'e str> {
     let text = env.get(name)?;
     let known = words.iter().any(|word| word.eq_ignore_ascii_case(text));
     if !known {

@@ -9,7 +9,7 @@
 
 mod queue;
 
-use std::time::Duration;
+use std::{sync::LazyLock, time::Duration};
 
 use opentelemetry::{KeyValue, trace::TracerProvider as _};
 use opentelemetry_otlp::{RetryPolicy, SpanExporter, WithExportConfig as _, WithTonicConfig as _};
@@ -32,11 +32,14 @@ use crate::{
 const EXPORT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What the spans of this process say they are made by.
-const SCOPE: &str = "gatehouse";
+pub(crate) const SCOPE: &str = "gatehouse";
+
+/// Names this life of the process, in traces and metrics alike.
+static INSTANCE: LazyLock<uuid::Uuid> = LazyLock::new(uuid::Uuid::new_v4);
 
 /// Begins to record and export. It ends with the drain, when the last spans have left or their time is over.
 pub fn begin(settings: &Traces, service: Service, counts: Counts, drain: &Drain) {
-    let resource = resource(settings, service);
+    let resource = resource(settings.service_name.as_deref(), service);
     let channel = match channel(&settings.endpoint) {
         Ok(channel) => channel,
         Err(error) => {
@@ -75,20 +78,20 @@ pub fn begin(settings: &Traces, service: Service, counts: Counts, drain: &Drain)
 }
 
 /// Which process the spans are of. What an operator says goes before what is known here.
-fn resource(settings: &Traces, service: Service) -> Resource {
+pub(crate) fn resource(service_name: Option<&str>, service: Service) -> Resource {
     let own = [
         KeyValue::new("service.name", format!("gatehouse-{service}")),
         KeyValue::new("service.namespace", "gatehouse"),
         KeyValue::new("service.version", env!("CARGO_PKG_VERSION")),
-        KeyValue::new("service.instance.id", uuid::Uuid::new_v4().to_string()),
+        KeyValue::new("service.instance.id", INSTANCE.to_string()),
         KeyValue::new("process.pid", i64::from(std::process::id())),
     ];
     let known = Resource::builder_empty()
         .with_detector(Box::new(TelemetryResourceDetector))
         .with_attributes(own)
         .with_detector(Box::new(EnvResourceDetector::new()));
-    match &settings.service_name {
-        Some(name) => known.with_service_name(name.clone()).build(),
+    match service_name {
+        Some(name) => known.with_service_name(name.to_owned()).build(),
         None => known.build(),
     }
 }
@@ -112,7 +115,8 @@ fn sampler(sampling: Sampling) -> Box<dyn ShouldSample> {
     }
 }
 
-fn channel(endpoint: &str) -> Result<Channel, tonic::transport::Error> {
+/// Where a collector is connected to, when something is sent.
+pub(crate) fn channel(endpoint: &str) -> Result<Channel, tonic::transport::Error> {
     let mut endpoint = Endpoint::from_shared(endpoint.to_owned())?
         .connect_timeout(EXPORT_TIMEOUT)
         .timeout(EXPORT_TIMEOUT);

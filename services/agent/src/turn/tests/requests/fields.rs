@@ -123,6 +123,27 @@ async fn the_key_is_a_bearer_token_unless_the_document_has_another_header_for_it
 }
 
 #[tokio::test]
+async fn a_provider_is_told_the_trace_only_where_the_document_says_so() {
+    for (own, expected) in [(json!({}), false), (json!({"sendTrace": true}), true)] {
+        let server = server(stream(&["fine"])).await;
+        let context = trace::Context::new();
+
+        let asked = turn(
+            request(&["p/m"]),
+            configured(&server.uri(), own, json!({})),
+            tools(),
+        );
+        let events = trace::within(context, asked).await;
+
+        assert!(completed(&events), "{events:?}");
+        let requests = server.received_requests().await.unwrap();
+        let told = requests[0].headers.get(trace::TRACEPARENT);
+        let told = told.map(|value| value.to_str().unwrap().to_owned());
+        assert_eq!(told, expected.then(|| context.to_string()));
+    }
+}
+
+#[tokio::test]
 async fn an_address_with_a_query_and_one_with_the_whole_endpoint_are_asked_at_the_right_place() {
     let server = MockServer::start().await;
     Mock::given(path("/openai/deployments/gpt/chat/completions"))
