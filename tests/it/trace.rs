@@ -189,7 +189,7 @@ async fn a_collector_draws_one_tree_from_a_room_to_the_receipt_across_a_restart_
             "deliver gatehouse.session.v1.ChatEvent",
         ];
         let is_there = |name: &&str| spans.iter().any(|span| span.name == **name);
-        needed.iter().all(|name| is_there(name)).then_some(spans)
+        needed.iter().all(is_there).then_some(spans)
     })
     .await;
 
