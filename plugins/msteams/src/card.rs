@@ -56,7 +56,10 @@ pub fn message(card: &Value, summary: Option<&str>) -> Value {
 /// it as JSON. It is as much the person's word as a message is, and goes the same way.
 #[must_use]
 pub fn said(value: &Value) -> String {
-    let data = value.pointer("/action/data").unwrap_or(value);
+    let data = match value.get("action") {
+        Some(action) => action.get("data").unwrap_or(&Value::Null),
+        None => value,
+    };
     let text = match data.get("text").and_then(Value::as_str).map(str::trim) {
         Some(text) if !text.is_empty() => text.to_owned(),
         _ => {

@@ -12,7 +12,7 @@
 use prost as _; // what is generated names them
 use tonic_prost as _;
 
-tonic::include_proto!("gatehouse.msteams.v1");
+tonic::include_proto!("msteams.v1");
 
 /// The contract with its options: what the gateway is told.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/msteams.pb"));

@@ -87,7 +87,7 @@ impl Validator {
     /// One for this bot.
     ///
     /// # Errors
-    /// When there is no HTTP client to be had, or the tenant is not a part of a URL.
+    /// When an HTTP client cannot be made, or the tenant is not a part of a URL.
     pub fn new(identity: Identity, issuers: &Issuers) -> Result<Self, String> {
         rs256::install();
         let http = fetch::client()?;

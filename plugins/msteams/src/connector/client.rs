@@ -78,7 +78,7 @@ impl Connector {
     /// One for this bot.
     ///
     /// # Errors
-    /// When there is no HTTP client to be had.
+    /// When an HTTP client cannot be made.
     pub fn new(tokens: Arc<Tokens>) -> Result<Self, String> {
         let http = Client::builder()
             .redirect(redirect::Policy::none()) // a redirect would carry the token elsewhere

@@ -91,7 +91,7 @@ impl Tokens {
     /// Tokens for this bot.
     ///
     /// # Errors
-    /// When there is no HTTP client to be had.
+    /// When an HTTP client cannot be made.
     pub fn new(credential: Credential, us_government: bool) -> Result<Self, String> {
         // A redirect would carry the secret to another place; so would a proxy of the environment for the machine's own address.
         let http = Client::builder()

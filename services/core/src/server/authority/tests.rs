@@ -98,6 +98,10 @@ fn the_agent_service_can_do_nothing_but_follow_its_configuration_and_say_how_it_
         may(Identity::ChannelBridge),
         [
             "ReportHealth",
+            "DescribeChannel",
+            "FetchMedia",
+            "RunAccount",
+            "TakeMedia",
             "WatchConfig",
             "KeepMedia",
             "ReadMedia",
@@ -132,6 +136,7 @@ fn the_agent_service_can_do_nothing_but_follow_its_configuration_and_say_how_it_
             "AdmitDevice",
             "WelcomeDevice",
             "AttachNode",
+            "ServeHttp",
             "Configure",
             "Describe",
             "ReportPlugins",
