@@ -1,5 +1,5 @@
 //! A document of OpenClaw becomes one of Gatehouse: what has an effect here is taken as it stands, and every other key is named, with the
-//! reason. What can be used is judged by the same reading as at a start ([`Revision::read`]), so that nothing is known twice.
+//! reason. What can be used is judged by the same reading as at a start (`Revision::read`), so that nothing is known twice.
 //!
 //! Nothing is written here, and no secret is shown: references stay references, and a secret that is written out is named by its place.
 
