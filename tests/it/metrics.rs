@@ -224,6 +224,7 @@ async fn a_start_is_a_few_lines_and_a_turn_is_one() {
         .position(|line| line.contains("Gatehouse is ready"));
     // Seven of them are the steps of the start.
     assert!(banner.is_some_and(|lines| lines <= 15), "{before}");
+    assert!(!before.contains(" WARN "), "nothing is wrong: {before}");
     for field in [
         "run.id=one",
         "trace.id=",

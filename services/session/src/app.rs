@@ -186,6 +186,7 @@ impl service::App for App {
                 Arc::clone(&stores.upkeep),
                 engine.clone(),
                 media.clone(),
+                policies.clone(),
                 clock.clone(),
                 requested.clone(),
             ),
@@ -290,7 +291,20 @@ async fn follow(
     }
 }
 
-async fn prune(store: Arc<dyn Upkeep>, engine: Engine, media: Media, clock: Clock, drain: Drain) {
+async fn prune(
+    store: Arc<dyn Upkeep>,
+    engine: Engine,
+    media: Media,
+    mut policies: watch::Receiver<Option<Arc<Policy>>>,
+    clock: Clock,
+    drain: Drain,
+) {
+    // What is kept for how long stands in the configuration.
+    let known = async { policies.wait_for(Option::is_some).await.is_ok() };
+    tokio::select! {
+        () = drain.requested() => return,
+        known = known => if !known { return },
+    }
     loop {
         if let Err(error) = media.sweep().await {
             tracing::warn!(error = %Chain(&error), "media that nobody names could not be forgotten");
