@@ -140,7 +140,7 @@ impl service::App for App {
         let jobs = Runner::new(
             engine.clone(),
             publisher,
-            policies,
+            policies.clone(),
             Arc::clone(&replies),
             life.requested.clone(),
         );
@@ -186,7 +186,7 @@ impl service::App for App {
                 Arc::clone(&stores.upkeep),
                 engine.clone(),
                 media.clone(),
-                policies.clone(),
+                policies,
                 clock.clone(),
                 requested.clone(),
             ),
