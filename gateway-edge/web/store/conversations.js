@@ -41,9 +41,9 @@ export async function read(call, key) {
     const isAnother = conversation.cursor && page.sessionId !== conversation.sessionId;
     // More came than a page holds: there would be a hole between what is known and what is new.
     if (conversation.cursor && (isAnother || (page.messages?.length ?? 0) >= PAGE)) {
-      page = await call("chat.history", { sessionKey: key, limit: PAGE, maxBytes: PAGE_BYTES });
-      conversation.rows = [];
+      if (isAnother) conversation.rows = [];
       conversation.cursor = null;
+      page = await call("chat.history", { sessionKey: key, limit: PAGE, maxBytes: PAGE_BYTES });
     }
     take(conversation, page);
   } catch (error) {
@@ -59,7 +59,9 @@ function take(conversation, page) {
   conversation.sessionId = page.sessionId;
   conversation.cursor = page.deltaCursor;
   if (isFirst) conversation.more = page.hasMore ? (page.nextOffset ?? null) : null;
-  if (isFirst) conversation.rows = [];
+  // An event may overtake the answer that does not have its row yet.
+  const last = page.messages?.at(-1)?.__openclaw.seq ?? 0;
+  if (isFirst) conversation.rows = conversation.rows.filter((row) => row.__openclaw.seq > last);
   for (const row of page.messages ?? []) insert(conversation, row);
   const agent = page.sessionInfo?.agentId ?? "";
   if (page.sessionInfo) state.sessions.set(page.sessionKey, { ...state.sessions.get(page.sessionKey), ...page.sessionInfo });
