@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use axum::body::{Body, HttpBody};
+use axum::{
+    body::{Body, HttpBody},
+    response::Response,
+};
 use bytes::Bytes;
 use gatehouse_core::Kind;
 use http::{HeaderMap, StatusCode, header};
@@ -13,7 +16,7 @@ use super::{
     bearer::Known,
     body::{self, Bounds, Unread},
     context::Http,
-    respond::{overloaded, too_large},
+    respond::{overloaded, refusal, refuse, too_large},
     socket::{Settled, Socket},
 };
 use crate::{
@@ -75,6 +78,15 @@ impl NotCalled {
         Self {
             status: Some(status),
             refusal,
+        }
+    }
+
+    /// The answer that says so, once what is left of the body is gone.
+    pub(super) async fn answer(self, headers: &HeaderMap, body: Body) -> Response {
+        body::discard(headers, body).await;
+        match self.status {
+            Some(status) => refuse(status, &self.refusal),
+            None => refusal(&self.refusal),
         }
     }
 }

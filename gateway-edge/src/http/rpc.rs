@@ -19,10 +19,9 @@ use http::{HeaderMap, StatusCode, header, request::Parts};
 use self::events::Events;
 use super::{
     bearer::Known,
-    body,
     context::Http,
     intake::{self, NotCalled, UnderWay, auth_changed, counted, revoked},
-    respond::{refusal, refuse, respond},
+    respond::{refusal, respond},
     socket::Socket,
 };
 use crate::{
@@ -60,16 +59,9 @@ pub(super) async fn serve(
                 .await
                 .unwrap_or_else(|refused| refusal(&refused))
         }
-        Err(NotCalled {
-            status,
-            refusal: refused,
-        }) => {
-            call::refused(&http.edge, name, &refused);
-            body::discard(&parts.headers, body).await;
-            match status {
-                Some(status) => refuse(status, &refused),
-                None => refusal(&refused),
-            }
+        Err(refused) => {
+            call::refused(&http.edge, name, &refused.refusal);
+            refused.answer(&parts.headers, body).await
         }
     }
 }

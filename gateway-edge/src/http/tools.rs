@@ -18,11 +18,10 @@ use serde_json::{Map, Value, json};
 
 use super::{
     bearer::Known,
-    body,
     context::Http,
     intake::{self, NotCalled, counted_bytes},
     openai::ask,
-    respond::{refusal, refuse, respond},
+    respond::respond,
     socket::Socket,
 };
 use crate::{call, error::Refusal};
@@ -129,16 +128,7 @@ pub(super) async fn invoke(
     let (parts, mut body) = request.into_parts();
     match used(&http, &socket, &known, &parts.headers, &mut body).await {
         Ok(response) => response,
-        Err(NotCalled {
-            status,
-            refusal: refused,
-        }) => {
-            body::discard(&parts.headers, body).await;
-            match status {
-                Some(status) => refuse(status, &refused),
-                None => refusal(&refused),
-            }
-        }
+        Err(refused) => refused.answer(&parts.headers, body).await,
     }
 }
 

@@ -1,6 +1,6 @@
 //! All the parts, put together.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use gatehouse_proto::{
     channel::v1::channel_adapter_server::ChannelAdapterServer,
@@ -27,6 +27,10 @@ use crate::{
 
 /// The largest message of the bridge: the contract says 1.5 MiB, and some room.
 const MESSAGE_BYTES_MAX: usize = 2 * 1024 * 1024;
+
+/// How long calls under way have at the end. The gateway's streams end with it, and it may be that it does not end them; `up` kills after five
+/// seconds.
+const LAST: Duration = Duration::from_secs(4);
 
 /// What a process is told.
 #[derive(Debug)]
@@ -131,8 +135,7 @@ pub async fn run(
     let stopping = async {
         end.await;
         let _ = stop.send(true);
-        // The gateway's streams end with it, and it may be that it does not end them.
-        tokio::time::sleep(std::time::Duration::from_secs(4)).await;
+        tokio::time::sleep(LAST).await;
     };
     tokio::select! {
         served = async { tokio::try_join!(

@@ -24,10 +24,9 @@ use crate::{
     error::Refusal,
     http::{
         bearer::Known,
-        body,
         context::Http,
         intake::{self, NotCalled, UnderWay, counted_bytes},
-        respond::{json, refusal, refuse, respond},
+        respond::{json, refusal, respond},
         socket::Socket,
     },
 };
@@ -82,16 +81,9 @@ pub(super) async fn serve<E: Endpoint>(
         Ok((asked, under_way)) => answer(&http, &socket, &known, &parts.headers, asked, under_way)
             .await
             .unwrap_or_else(|refused| refusal(&refused)),
-        Err(NotCalled {
-            status,
-            refusal: refused,
-        }) => {
-            call::refused(&http.edge, TURN, &refused);
-            body::discard(&parts.headers, body).await;
-            match status {
-                Some(status) => refuse(status, &refused),
-                None => refusal(&refused),
-            }
+        Err(refused) => {
+            call::refused(&http.edge, TURN, &refused.refusal);
+            refused.answer(&parts.headers, body).await
         }
     }
 }

@@ -24,10 +24,9 @@ use crate::{
     error::{Refusal, to_bytes},
     http::{
         bearer::Known,
-        body,
         context::Http,
         intake::{self, NotCalled, counted_bytes},
-        respond::{refusal, refuse, respond},
+        respond::respond,
         socket::Socket,
     },
 };
@@ -104,16 +103,9 @@ pub(in crate::http) async fn serve(
     let (parts, mut body) = request.into_parts();
     match answer(&http, &socket, &known, &parts.headers, &mut body).await {
         Ok(response) => response,
-        Err(NotCalled {
-            status,
-            refusal: refused,
-        }) => {
-            call::refused(&http.edge, EMBED, &refused);
-            body::discard(&parts.headers, body).await;
-            match status {
-                Some(status) => refuse(status, &refused),
-                None => refusal(&refused),
-            }
+        Err(refused) => {
+            call::refused(&http.edge, EMBED, &refused.refusal);
+            refused.answer(&parts.headers, body).await
         }
     }
 }
