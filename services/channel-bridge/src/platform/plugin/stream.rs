@@ -219,7 +219,12 @@ impl<'a> Running<'a> {
     fn hear(&mut self, message: Option<Heard>, link: &Link) -> Result<(), Ended> {
         match message {
             Some(Heard::Connected(_)) => link.progress.connected(),
-            Some(Heard::Heard(_)) | None => {}
+            Some(Heard::Heard(_) | Heard::Login(_)) | None => {}
+            Some(Heard::Remarked(remarked)) => {
+                if let Some((chat, remark)) = wire::remark(remarked) {
+                    self.inbound.remark(&chat, remark);
+                }
+            }
             Some(Heard::Notice(notice)) => {
                 let text = notice.text.as_deref().map(super::said);
                 link.progress.notice(wire::topic(notice.topic), text);

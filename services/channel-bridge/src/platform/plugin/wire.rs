@@ -8,7 +8,8 @@ use gatehouse_core::{
 };
 use gatehouse_proto::channel::v1::{
     ChatKind as WireKind, Inbound, InboundChat, InboundSender, NameCase, NoticeTopic, PartAnswered,
-    PartRetry, PreviewAnswered, Room as WireRoom, RoomState as WireState, part_answered, preview_answered,
+    PartRetry, PreviewAnswered, Remarked, Room as WireRoom, RoomState as WireState, part_answered,
+    preview_answered, remarked,
 };
 use tokio::time::Instant;
 
@@ -18,7 +19,7 @@ use crate::{
         progress::Topic,
         room::{Room, RoomState},
     },
-    adapter::{ChatKind, InboundMessage, Origin, ParentChat, PreviewError, Receipt, SendError, Shown},
+    adapter::{ChatKind, InboundMessage, Origin, ParentChat, PreviewError, Receipt, Remark, SendError, Shown},
     id::{Address, ChatId, GuildId, IdError, RoleId, SenderId, TeamId},
 };
 
@@ -34,6 +35,18 @@ const AFTER_MAX: Duration = Duration::from_secs(24 * 3_600);
 const CHAT_PAUSE: Duration = Duration::from_secs(1);
 /// The longest id that is taken of a message, in bytes.
 const ID_BYTES_MAX: usize = 512;
+
+/// What happened in a chat beside words, and in which. `None`: nothing that is known here, or in no chat.
+pub(super) fn remark(wire: Remarked) -> Option<(String, Remark)> {
+    let Remarked { chat, remark } = wire;
+    let remark = match remark? {
+        remarked::Remark::Reacted(reaction) => Remark::Reacted(reaction),
+        remarked::Remark::NotReacted(reaction) => Remark::NotReacted(reaction),
+        remarked::Remark::TakenBack(true) => Remark::TakenBack,
+        remarked::Remark::TakenBack(false) => return None,
+    };
+    (!chat.is_empty() && chat.len() <= ID_BYTES_MAX).then_some((chat, remark))
+}
 
 /// Something that somebody said.
 ///
