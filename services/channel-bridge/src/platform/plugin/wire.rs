@@ -19,7 +19,9 @@ use crate::{
         progress::Topic,
         room::{Room, RoomState},
     },
-    adapter::{ChatKind, InboundMessage, Origin, ParentChat, PreviewError, Receipt, Remark, SendError, Shown},
+    adapter::{
+        ChatKind, InboundMessage, Origin, ParentChat, PreviewError, Receipt, Remark, SendError, Shown,
+    },
     id::{Address, ChatId, GuildId, IdError, RoleId, SenderId, TeamId},
 };
 
