@@ -13,7 +13,7 @@ use std::{
 };
 
 use gatehouse_contract::{Grants, Role};
-use gatehouse_core::{Secret, hex};
+use gatehouse_core::{Secret, Timestamp, hex};
 use gatehouse_proto::config::v1::Credential;
 use subtle::ConstantTimeEq;
 
@@ -39,10 +39,10 @@ pub(crate) struct Identity {
     pub(crate) needs_key: bool,
     /// The named user that it belongs to. `None`: the gateway's owner.
     pub(crate) user: Option<User>,
-    /// When it was made, milliseconds since 1970.
-    pub(crate) issued_ms: Option<i64>,
+    /// When it was made.
+    pub(crate) issued_at: Option<Timestamp>,
     proof: Proof,
-    expire_ms: Option<i64>,
+    expires_at: Option<Timestamp>,
 }
 
 /// A person with credentials of their own.
@@ -73,9 +73,9 @@ impl Identity {
             device: None,
             needs_key: false,
             user: None,
-            issued_ms: None,
+            issued_at: None,
             proof,
-            expire_ms: None,
+            expires_at: None,
         }
     }
 
@@ -112,13 +112,12 @@ impl Identity {
     }
 
     /// How long it is still good. `None`: until it is taken out of the table.
-    pub(crate) fn expires_in(&self, now_ms: i64) -> Option<Duration> {
-        let left = self.expire_ms?.saturating_sub(now_ms);
-        Some(Duration::from_millis(u64::try_from(left).unwrap_or(0)))
+    pub(crate) fn expires_in(&self, now: Timestamp) -> Option<Duration> {
+        Some(self.expires_at?.since(now))
     }
 
-    fn is_over(&self, now_ms: i64) -> bool {
-        self.expire_ms.is_some_and(|expire| now_ms >= expire)
+    fn is_over(&self, now: Timestamp) -> bool {
+        self.expires_at.is_some_and(|end| now >= end)
     }
 }
 
@@ -195,7 +194,7 @@ impl Credentials {
     }
 
     /// Whether who came with this identity may still do what it was granted.
-    pub(crate) fn still_allow(&self, identity: &Identity, granted: &Grants, now_ms: i64) -> bool {
+    pub(crate) fn still_allow(&self, identity: &Identity, granted: &Grants, now: Timestamp) -> bool {
         identity
             .digest()
             .and_then(|digest| self.0.get(digest))
@@ -204,14 +203,14 @@ impl Credentials {
                     && row.device == identity.device
                     && row.needs_key == identity.needs_key
                     && row.gives(granted)
-                    && !row.is_over(now_ms)
+                    && !row.is_over(now)
             })
     }
 
     /// When the next row after this moment is over. `None`: none of them.
-    pub(crate) fn next_expiry(&self, after_ms: i64) -> Option<i64> {
-        let expiries = self.0.values().filter_map(|row| row.expire_ms);
-        expiries.filter(|expire| *expire > after_ms).min()
+    pub(crate) fn next_expiry(&self, after: Timestamp) -> Option<Timestamp> {
+        let ends = self.0.values().filter_map(|row| row.expires_at);
+        ends.filter(|end| *end > after).min()
     }
 }
 
@@ -237,9 +236,9 @@ fn read(row: &Credential) -> Option<Identity> {
             id: id.into(),
             name: user_name.as_deref().map(Into::into),
         }),
-        issued_ms: *issue_time_ms,
+        issued_at: issue_time_ms.map(Timestamp::from_ms),
         proof: Proof::Shown(hex::digest(digest)?),
-        expire_ms: *expire_time_ms,
+        expires_at: expire_time_ms.map(Timestamp::from_ms),
     })
 }
 
@@ -253,7 +252,7 @@ pub(crate) fn decide(
     login: Login,
     shown: &[Option<&Secret>],
     held: Option<&str>,
-    now_ms: i64,
+    now: Timestamp,
 ) -> Result<Arc<Identity>, Denied> {
     let locked = throttle.lockout(login, limits);
     if let Some(lockout) = locked.filter(|lockout| lockout.complete) {
@@ -267,7 +266,7 @@ pub(crate) fn decide(
         throttle.failed(login, limits);
         return Err(locked.map_or(Denied::Unknown, Denied::LockedOut));
     };
-    if identity.is_over(now_ms) {
+    if identity.is_over(now) {
         return Err(Denied::Expired);
     }
     let is_its_own = match (&identity.device, held) {

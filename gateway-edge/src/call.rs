@@ -116,7 +116,7 @@ pub(crate) fn caller(connection_id: &str, profile: &Profile) -> Caller {
         user_name: name_of(&profile.identity),
         credential_id: Some(profile.identity.credential.to_string()),
         capabilities: profile.capabilities.for_services(),
-        connected_at: Some(profile.since_ms),
+        connected_at: Some(profile.since.as_ms()),
     }
 }
 

@@ -10,7 +10,7 @@ use base64::{
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig, general_purpose::URL_SAFE_NO_PAD},
 };
 use gatehouse_contract::Role;
-use gatehouse_core::{Secret, hex};
+use gatehouse_core::{Secret, Timestamp, hex};
 use ring::signature::{ED25519, UnparsedPublicKey};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -39,7 +39,7 @@ pub(crate) struct Block {
     id: String,
     public_key: String,
     signature: String,
-    signed_at_ms: i64,
+    signed_at: Timestamp,
     nonce: String,
 }
 
@@ -63,7 +63,7 @@ pub(crate) struct Signed<'a> {
     pub(crate) shown: Option<&'a Secret>,
     /// The nonce of this connection's challenge.
     pub(crate) nonce: &'a str,
-    pub(crate) now_ms: i64,
+    pub(crate) now: Timestamp,
 }
 
 /// Why a block proves nothing. In the order in which it is checked.
@@ -102,8 +102,9 @@ impl Block {
             id: text("id")?,
             public_key: text("publicKey")?,
             signature: text("signature")?,
-            signed_at_ms: signed_at
+            signed_at: signed_at
                 .filter(|at| *at >= 0)
+                .map(Timestamp::from_ms)
                 .ok_or("at /device/signedAt: expected milliseconds since 1970")?,
             // A client that leaves it out is told so by its own code.
             nonce: block.get("nonce").map_or(Ok(String::new()), |_| text("nonce"))?,
@@ -122,7 +123,7 @@ impl Block {
         if id != self.id {
             return Err(Unproven::Id);
         }
-        if signed.now_ms.saturating_sub(self.signed_at_ms).saturating_abs() > SKEW_MS {
+        if signed.now.ms_since(self.signed_at).saturating_abs() > SKEW_MS {
             return Err(Unproven::Stale);
         }
         if self.nonce.trim().is_empty() {
@@ -165,7 +166,7 @@ impl Block {
             scopes,
             shown,
             nonce,
-            now_ms: _,
+            now: _,
         } = signed;
         [
             version,
@@ -174,7 +175,7 @@ impl Block {
             client.mode.as_deref().unwrap_or_default(),
             role.as_str(),
             &scopes.join(","),
-            &self.signed_at_ms.to_string(),
+            &self.signed_at.to_string(),
             shown.map_or("", Secret::expose),
             nonce,
         ]

@@ -112,7 +112,7 @@ impl Edge {
         shown: &[Option<&Secret>],
         held: Option<&str>,
     ) -> Result<Arc<Identity>, Denied> {
-        let now = self.clock.now_ms();
+        let now = self.clock.now();
         auth::decide(
             &policy.credentials,
             &self.throttle,
@@ -126,7 +126,7 @@ impl Edge {
 
     /// Whether the newest revision still gives somebody what it was granted.
     pub(crate) fn still_allows(&self, identity: &Identity, granted: &Grants) -> bool {
-        let now = self.clock.now_ms();
+        let now = self.clock.now();
         self.policy()
             .is_none_or(|policy| match policy.mode.still_allows(identity, granted) {
                 Some(allowed) => allowed,
@@ -146,7 +146,7 @@ impl Edge {
         let (Some(device), Some(generation)) = (&profile.device, profile.pairing) else {
             return true;
         };
-        let now = self.clock.now_ms();
+        let now = self.clock.now();
         self.policy().is_none_or(|policy| {
             policy
                 .devices

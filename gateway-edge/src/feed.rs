@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use futures::FutureExt;
-use gatehouse_core::{backoff::Backoff, client::Peer, server::MESSAGE_BYTES_MAX};
+use gatehouse_core::{Timestamp, backoff::Backoff, client::Peer, server::MESSAGE_BYTES_MAX};
 use gatehouse_proto::broadcast::v1::{
     SubscribeRequest, SubscribeResponse, broadcast_service_client::BroadcastServiceClient,
 };
@@ -50,7 +50,7 @@ pub(crate) async fn follow(edge: Arc<Edge>, peer: Peer, fed: watch::Sender<bool>
                     {
                         pieces.push(piece);
                     }
-                    take(&edge.hub, &mut cursor, pieces, edge.clock.now_ms()).await;
+                    take(&edge.hub, &mut cursor, pieces, edge.clock.now()).await;
                 }
                 tracing::warn!("the event stream ended; subscribing again");
             }
@@ -62,7 +62,7 @@ pub(crate) async fn follow(edge: Arc<Edge>, peer: Peer, fed: watch::Sender<bool>
 }
 
 /// Takes in pieces in their order: what came before a hole, then the hole, then what came after it.
-async fn take(hub: &Hub, cursor: &mut Cursor, pieces: Vec<SubscribeResponse>, now_ms: i64) {
+async fn take(hub: &Hub, cursor: &mut Cursor, pieces: Vec<SubscribeResponse>, now: Timestamp) {
     let mut batch = Vec::new();
     for SubscribeResponse {
         epoch,
@@ -78,7 +78,7 @@ async fn take(hub: &Hub, cursor: &mut Cursor, pieces: Vec<SubscribeResponse>, no
         let missed = cursor.epoch.is_none() && !hub.connections().is_empty();
         if missed || (lost && cursor.epoch.is_some()) {
             hub.take(std::mem::take(&mut batch)).await;
-            hub.announce_gap(now_ms);
+            hub.announce_gap(now);
         }
         cursor.epoch = Some(epoch);
         if let Some(position) = position {

@@ -7,6 +7,7 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use gatehouse_contract::{Grants, Role};
+use gatehouse_core::Timestamp;
 use serde::Deserialize;
 use serde_json::{json, value::RawValue};
 
@@ -45,8 +46,8 @@ pub(crate) fn nonce() -> String {
 }
 
 /// The first frame of the gateway, with the nonce that a device signs.
-pub(crate) fn challenge(nonce: &str, now_ms: i64) -> Bytes {
-    let payload = json!({"nonce": nonce, "ts": now_ms.max(0)});
+pub(crate) fn challenge(nonce: &str, now: Timestamp) -> Bytes {
+    let payload = json!({"nonce": nonce, "ts": now.max(Timestamp::EPOCH)});
     to_bytes(&json!({"type": "event", "event": "connect.challenge", "payload": payload}))
 }
 
@@ -237,7 +238,7 @@ async fn decide(
         surface: asked.surface,
         pairing,
         identity,
-        since_ms: edge.clock.now_ms(),
+        since: edge.clock.now(),
     };
     Ok(Admitted {
         profile,
@@ -257,7 +258,7 @@ fn prove(edge: &Edge, nonce: &str, asked: &Asked) -> Result<Option<Device>, Box<
         scopes: asked.scopes.as_deref().unwrap_or_default(),
         shown: asked.signed(),
         nonce,
-        now_ms: edge.clock.now_ms(),
+        now: edge.clock.now(),
     };
     let proven = block.verify(&signed);
     proven

@@ -1,6 +1,6 @@
 //! The answer to a handshake: what the gateway offers this caller, and how things stand.
 
-use gatehouse_core::Secret;
+use gatehouse_core::{Secret, Timestamp};
 use gatehouse_proto::broadcast::v1::{HealthEvent, StateVersion};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -106,15 +106,15 @@ struct Auth<'a> {
 #[serde(rename_all = "camelCase")]
 struct Told<'a> {
     device_token: &'a str,
-    issued_at_ms: i64,
+    issued_at_ms: Timestamp,
 }
 
 /// The token with which a device may come back.
 #[derive(Debug)]
 pub(crate) struct DeviceToken {
     pub(crate) token: Secret,
-    /// When it was made, milliseconds since 1970.
-    pub(crate) issued_ms: i64,
+    /// When it was made.
+    pub(crate) issued_at: Timestamp,
 }
 
 #[derive(Serialize)]
@@ -228,7 +228,7 @@ pub(crate) fn payload(
                 scopes,
                 token: token.map(|token| Told {
                     device_token: token.token.expose(),
-                    issued_at_ms: token.issued_ms,
+                    issued_at_ms: token.issued_at,
                 }),
             },
             policy,

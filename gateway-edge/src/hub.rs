@@ -11,7 +11,7 @@ use std::{
 
 use bytes::Bytes;
 use gatehouse_contract::{Access, Grants, Map, Role};
-use gatehouse_core::session_key;
+use gatehouse_core::{Timestamp, session_key};
 use gatehouse_proto::broadcast::v1::{self as broadcast, HealthEvent, PresenceEvent, StateVersion};
 use prost::Message;
 use tokio::{
@@ -198,10 +198,10 @@ impl Hub {
     }
 
     /// Tells every connection that events were lost. A tick follows, so that a hole is seen at once.
-    pub(crate) fn announce_gap(&self, now_ms: i64) {
+    pub(crate) fn announce_gap(&self, now: Timestamp) {
         tracing::warn!("events were lost; clients are told to read their state anew");
         self.metrics.gaps.inc();
-        let tick = tick(now_ms);
+        let tick = tick(now);
         let mut joined = Vec::new();
         for connection in self.connections().iter() {
             connection.announce_gap(&self.gap);
@@ -374,8 +374,8 @@ pub(crate) fn field(json: &[u8], name: &str) -> Option<Bytes> {
 }
 
 /// A sign of life.
-pub(crate) fn tick(now_ms: i64) -> Event {
-    let payload = format!(r#"{{"ts":{now_ms}}}"#);
+pub(crate) fn tick(now: Timestamp) -> Event {
+    let payload = format!(r#"{{"ts":{now}}}"#);
     Event::new(
         "tick",
         Audience::everybody(Access::Connected),

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use gatehouse_contract::{Grants, Role};
+use gatehouse_core::Timestamp;
 use gatehouse_proto::config::v1::DeviceGrant;
 
 use crate::dialect::Client;
@@ -21,7 +22,7 @@ pub(crate) struct Paired {
     pub(crate) generation: i64,
     user: Option<Box<str>>,
     /// When it is over, with what it was paired with.
-    expire_ms: Option<i64>,
+    expires_at: Option<Timestamp>,
 }
 
 /// The table.
@@ -50,7 +51,7 @@ impl Devices {
                 family: device_family.as_str().into(),
                 generation: *generation,
                 user: user_id.as_deref().map(Into::into),
-                expire_ms: *expire_time_ms,
+                expires_at: expire_time_ms.map(Timestamp::from_ms),
             });
         }
         Self(table)
@@ -63,30 +64,36 @@ impl Devices {
     }
 
     /// Whether a connection of before may go on.
-    pub(crate) fn still_allow(&self, device: &str, granted: &Grants, generation: i64, now_ms: i64) -> bool {
+    pub(crate) fn still_allow(
+        &self,
+        device: &str,
+        granted: &Grants,
+        generation: i64,
+        now: Timestamp,
+    ) -> bool {
         self.find(device, granted.role()).is_some_and(|paired| {
-            paired.generation == generation && paired.grants.covers(granted) && !paired.is_over(now_ms)
+            paired.generation == generation && paired.grants.covers(granted) && !paired.is_over(now)
         })
     }
 
     /// When the next row after this moment is over. `None`: none of them.
-    pub(crate) fn next_expiry(&self, after_ms: i64) -> Option<i64> {
-        let expiries = self.0.values().flatten().filter_map(|paired| paired.expire_ms);
-        expiries.filter(|expire| *expire > after_ms).min()
+    pub(crate) fn next_expiry(&self, after: Timestamp) -> Option<Timestamp> {
+        let ends = self.0.values().flatten().filter_map(|paired| paired.expires_at);
+        ends.filter(|end| *end > after).min()
     }
 }
 
 impl Paired {
     /// Whether it is approved for all of this, of this user, still says of itself what was approved, and is not over.
-    pub(crate) fn fits(&self, wanted: &Grants, client: &Client, user: Option<&str>, now_ms: i64) -> bool {
+    pub(crate) fn fits(&self, wanted: &Grants, client: &Client, user: Option<&str>, now: Timestamp) -> bool {
         self.grants.covers(wanted)
             && self.is_as_before(client)
             && self.user.as_deref() == user
-            && !self.is_over(now_ms)
+            && !self.is_over(now)
     }
 
-    pub(crate) fn is_over(&self, now_ms: i64) -> bool {
-        self.expire_ms.is_some_and(|expire| now_ms >= expire)
+    pub(crate) fn is_over(&self, now: Timestamp) -> bool {
+        self.expires_at.is_some_and(|end| now >= end)
     }
 
     /// Whether the client still says of itself what was approved.
@@ -101,7 +108,7 @@ impl Paired {
 mod tests {
     use super::*;
 
-    const NOW: i64 = 1_000;
+    const NOW: Timestamp = Timestamp::from_ms(1_000);
 
     fn row(role: &str) -> DeviceGrant {
         DeviceGrant {
@@ -155,7 +162,7 @@ mod tests {
     #[test]
     fn a_row_is_good_until_it_is_over_and_its_end_is_waited_for() {
         let short = DeviceGrant {
-            expire_time_ms: Some(NOW + 1),
+            expire_time_ms: Some(NOW.plus_ms(1).as_ms()),
             ..row("operator")
         };
         let table = Devices::read(&[short, row("node")]);
@@ -169,14 +176,17 @@ mod tests {
 
         let asked = operator("operator.write");
         assert!(found.fits(&asked, &client, None, NOW) && table.still_allow("d", &asked, 3, NOW));
-        assert!(!found.fits(&asked, &client, None, NOW + 1) && !table.still_allow("d", &asked, 3, NOW + 1));
         assert!(
-            table.still_allow("d", &Grants::new(Role::Node, []), 3, i64::MAX),
+            !found.fits(&asked, &client, None, NOW.plus_ms(1))
+                && !table.still_allow("d", &asked, 3, NOW.plus_ms(1))
+        );
+        assert!(
+            table.still_allow("d", &Grants::new(Role::Node, []), 3, Timestamp::MAX),
             "the other role goes on"
         );
         assert_eq!(
-            (table.next_expiry(NOW), table.next_expiry(NOW + 1)),
-            (Some(NOW + 1), None)
+            (table.next_expiry(NOW), table.next_expiry(NOW.plus_ms(1))),
+            (Some(NOW.plus_ms(1)), None)
         );
     }
 }

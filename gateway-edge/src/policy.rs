@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use gatehouse_core::{config::Revision, drain::plan};
+use gatehouse_core::{Timestamp, config::Revision, drain::plan};
 use gatehouse_document::{Document, http::Endpoints};
 
 use crate::{
@@ -76,10 +76,10 @@ impl Policy {
     }
 
     /// When the next credential or device after this moment is over. `None`: none of them.
-    pub(crate) fn next_expiry(&self, after_ms: i64) -> Option<i64> {
+    pub(crate) fn next_expiry(&self, after: Timestamp) -> Option<Timestamp> {
         let ends = [
-            self.credentials.next_expiry(after_ms),
-            self.devices.next_expiry(after_ms),
+            self.credentials.next_expiry(after),
+            self.devices.next_expiry(after),
         ];
         ends.into_iter().flatten().min()
     }

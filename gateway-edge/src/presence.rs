@@ -97,7 +97,7 @@ fn entry(connection: &Connection) -> Option<PresenceEntry> {
         roles: vec![profile.grants.role().as_str().to_owned()],
         scopes: profile.grants.scopes().map(str::to_owned).collect(),
         text: Some(text),
-        ts: profile.since_ms,
+        ts: profile.since.as_ms(),
         connection_id: Some(connection.id.to_string()),
         user: profile.identity.user.as_ref().map(person),
         watched_sessions: connection.watched(),

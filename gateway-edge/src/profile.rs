@@ -3,7 +3,7 @@
 use std::{net::IpAddr, sync::Arc};
 
 use gatehouse_contract::{Access, Grants, Role};
-use gatehouse_core::Secret;
+use gatehouse_core::{Secret, Timestamp};
 
 use crate::{
     admission::{Reach, Rejection},
@@ -29,8 +29,8 @@ pub(crate) struct Profile {
     pub(crate) pairing: Option<i64>,
     /// What opened the connection: when it is no longer good, the connection ends.
     pub(crate) identity: Arc<Identity>,
-    /// When it came, milliseconds since 1970.
-    pub(crate) since_ms: i64,
+    /// When it came.
+    pub(crate) since: Timestamp,
 }
 
 impl Profile {

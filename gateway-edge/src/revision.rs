@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use gatehouse_core::{Clock, config::ConfigHandle};
+use gatehouse_core::{Clock, Timestamp, config::ConfigHandle};
 use gatehouse_document::Document;
 use tokio::{sync::watch, time::sleep};
 
@@ -36,12 +36,12 @@ pub(crate) async fn follow(
         }
         revision = loop {
             // What is over by this moment ends now, what ends after it is waited for: nothing falls in between.
-            let looked_ms = edge.clock.now_ms();
+            let looked = edge.clock.now();
             end_revoked(&edge);
             let policy = edge.policy();
             let over = async {
                 match &policy {
-                    Some(policy) => until_over(policy.next_expiry(looked_ms), &edge.clock).await,
+                    Some(policy) => until_over(policy.next_expiry(looked), &edge.clock).await,
                     None => std::future::pending().await,
                 }
             };
@@ -70,12 +70,9 @@ fn end_revoked(edge: &Arc<Edge>) {
 }
 
 /// Waits until the next credential or device may be over.
-async fn until_over(next_ms: Option<i64>, clock: &Clock) {
-    match next_ms {
-        Some(expire_ms) => {
-            let wait = u64::try_from(expire_ms.saturating_sub(clock.now_ms())).unwrap_or(0);
-            sleep(Duration::from_millis(wait).min(LOOK_MAX)).await;
-        }
+async fn until_over(next: Option<Timestamp>, clock: &Clock) {
+    match next {
+        Some(end) => sleep(end.since(clock.now()).min(LOOK_MAX)).await,
         None => std::future::pending().await,
     }
 }
@@ -88,7 +85,7 @@ mod tests {
     use super::*;
     use crate::auth::Credentials;
 
-    const NOW: i64 = 1_000_000;
+    const NOW: Timestamp = Timestamp::from_ms(1_000_000);
 
     fn expiring(after_ms: &[i64]) -> Credentials {
         let rows: Vec<Credential> = after_ms
@@ -98,7 +95,7 @@ mod tests {
                 id: format!("c{n}"),
                 digest: format!("{n:064x}"),
                 role: "operator".into(),
-                expire_time_ms: Some(NOW + after),
+                expire_time_ms: Some(NOW.plus_ms(*after).as_ms()),
                 ..Credential::default()
             })
             .collect();
@@ -107,7 +104,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_next_expiry_is_waited_for_and_none_falls_between_two_looks() {
-        let (credentials, clock) = (expiring(&[-1, 5_000, 9_000]), Clock::fixed(NOW));
+        let (credentials, clock) = (expiring(&[-1, 5_000, 9_000]), Clock::fixed(NOW.as_ms()));
         let begun = Instant::now();
 
         until_over(credentials.next_expiry(NOW), &clock).await;
@@ -115,13 +112,13 @@ mod tests {
 
         // It was over a moment after the look, and before the wait.
         clock.advance_ms(5_001);
-        until_over(credentials.next_expiry(NOW + 4_999), &clock).await;
+        until_over(credentials.next_expiry(NOW.plus_ms(4_999)), &clock).await;
         assert_eq!(begun.elapsed(), Duration::from_secs(5));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_clock_that_is_set_forward_is_noticed_and_without_expiries_nobody_wakes() {
-        let (credentials, clock) = (expiring(&[86_400_000]), Clock::fixed(NOW));
+        let (credentials, clock) = (expiring(&[86_400_000]), Clock::fixed(NOW.as_ms()));
         let begun = Instant::now();
 
         until_over(credentials.next_expiry(NOW), &clock).await;

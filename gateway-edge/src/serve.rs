@@ -108,7 +108,7 @@ async fn first_message(
     nonce: &str,
     inbound: &mut Inbound,
 ) -> Option<String> {
-    let challenge = || connection.send(handshake::challenge(nonce, edge.clock.now_ms()));
+    let challenge = || connection.send(handshake::challenge(nonce, edge.clock.now()));
     match connection.arrival.challenge {
         Challenge::AtOnce => challenge(),
         Challenge::WhenSilent => match timeout(SILENCE, inbound.next()).await {

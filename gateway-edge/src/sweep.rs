@@ -42,7 +42,7 @@ pub(crate) async fn run(edge: Arc<Edge>) {
 
 /// Does what is due in one second of this process.
 fn step(edge: &Edge, second: u64) {
-    let tick = hub::tick(edge.clock.now_ms());
+    let tick = hub::tick(edge.clock.now());
     let mut joined = Vec::new();
     for connection in edge.hub.connections().iter() {
         connection.check_message();

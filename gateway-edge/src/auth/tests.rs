@@ -4,7 +4,7 @@ use tokio::time;
 use super::*;
 use crate::admission::{Client, Reach};
 
-const NOW: i64 = 1_000_000;
+const NOW: Timestamp = Timestamp::from_ms(1_000_000);
 
 fn row(id: &str, token: &str) -> Credential {
     let digest = Secret::new(token).digest();
@@ -22,7 +22,7 @@ fn phone() -> Credential {
     Credential {
         scopes: vec!["operator.read".into(), "operator.write".into()],
         device_id: Some("phone".into()),
-        expire_time_ms: Some(NOW + 5_000),
+        expire_time_ms: Some(NOW.plus_ms(5_000).as_ms()),
         ..row("phone-1", "token of the phone")
     }
 }
@@ -42,7 +42,7 @@ fn unauthenticated(ip: &str) -> Login {
     }
 }
 
-fn login(table: &Credentials, token: &str, now_ms: i64) -> Result<Arc<Identity>, Denied> {
+fn login(table: &Credentials, token: &str, now: Timestamp) -> Result<Arc<Identity>, Denied> {
     let (throttle, limits) = (Throttle::default(), Limits::default());
     let shown = Secret::new(token);
     decide(
@@ -52,7 +52,7 @@ fn login(table: &Credentials, token: &str, now_ms: i64) -> Result<Arc<Identity>,
         unauthenticated("192.0.2.1"),
         &[Some(&shown)],
         None,
-        now_ms,
+        now,
     )
 }
 
@@ -125,17 +125,17 @@ fn of_two_rows_with_one_digest_the_first_counts() {
 fn a_row_is_good_until_its_time_and_not_a_millisecond_longer() {
     let table = table();
 
-    let device = login(&table, "token of the phone", NOW + 4_999).unwrap();
+    let device = login(&table, "token of the phone", NOW.plus_ms(4_999)).unwrap();
 
-    assert!(table.still_allow(&device, &device.bound, NOW + 4_999));
-    assert!(!table.still_allow(&device, &device.bound, NOW + 5_000));
+    assert!(table.still_allow(&device, &device.bound, NOW.plus_ms(4_999)));
+    assert!(!table.still_allow(&device, &device.bound, NOW.plus_ms(5_000)));
     assert_eq!(
-        login(&table, "token of the phone", NOW + 5_000),
+        login(&table, "token of the phone", NOW.plus_ms(5_000)),
         Err(Denied::Expired)
     );
-    assert_eq!(table.next_expiry(NOW), Some(NOW + 5_000));
+    assert_eq!(table.next_expiry(NOW), Some(NOW.plus_ms(5_000)));
     assert_eq!(
-        table.next_expiry(NOW + 5_000),
+        table.next_expiry(NOW.plus_ms(5_000)),
         None,
         "what is over is not waited for"
     );
@@ -179,7 +179,7 @@ fn whoever_came_with_a_row_loses_what_the_row_loses() {
         narrowed.still_allow(&device, &read, NOW),
         "it never asked for more"
     );
-    assert!(prolonged.still_allow(&device, &device.bound, NOW + 60_000));
+    assert!(prolonged.still_allow(&device, &device.bound, NOW.plus_ms(60_000)));
     let other = login(&gone, "the shared token", NOW).unwrap();
     assert!(
         gone.still_allow(&other, &other.bound, NOW),
@@ -200,7 +200,7 @@ async fn wrong_tokens_lock_out_and_an_expired_one_is_no_guess() {
             who,
             &[Some(&shown)],
             None,
-            NOW + 5_000,
+            NOW.plus_ms(5_000),
         )
     };
 

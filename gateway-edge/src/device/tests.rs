@@ -33,7 +33,7 @@ fn signed_with(change: impl Fn(String) -> String, version: &str) -> Block {
         id,
         public_key: URL_SAFE_NO_PAD.encode(key.public_key()),
         signature: URL_SAFE_NO_PAD.encode(key.sign(change(text).as_bytes())),
-        signed_at_ms: NOW_MS,
+        signed_at: Timestamp::from_ms(NOW_MS),
         nonce: NONCE.to_owned(),
     }
 }
@@ -62,7 +62,7 @@ fn verified(block: &Block, change: impl FnOnce(&mut Asked)) -> Result<Device, Un
         scopes: &asked.scopes,
         shown: asked.shown.as_ref(),
         nonce: asked.nonce,
-        now_ms: NOW_MS,
+        now: Timestamp::from_ms(NOW_MS),
     })
 }
 
@@ -135,13 +135,13 @@ fn mistakes_are_told_in_the_order_of_their_checks() {
     assert_eq!(with(|block| block.id = "0".repeat(64)), Unproven::Id);
     assert_eq!(with(|block| block.id.make_ascii_uppercase()), Unproven::Id);
     assert_eq!(
-        with(|block| (block.id, block.signed_at_ms) = ("0".repeat(64), 0)),
+        with(|block| (block.id, block.signed_at) = ("0".repeat(64), Timestamp::EPOCH)),
         Unproven::Id,
         "the id comes before the time"
     );
-    assert_eq!(with(|block| block.signed_at_ms -= SKEW_MS + 1), Unproven::Stale);
-    assert_eq!(with(|block| block.signed_at_ms += SKEW_MS + 1), Unproven::Stale);
-    assert_eq!(with(|block| block.signed_at_ms = i64::MAX), Unproven::Stale);
+    assert_eq!(with(|block| block.signed_at = block.signed_at.plus_ms(-SKEW_MS - 1)), Unproven::Stale);
+    assert_eq!(with(|block| block.signed_at = block.signed_at.plus_ms(SKEW_MS + 1)), Unproven::Stale);
+    assert_eq!(with(|block| block.signed_at = Timestamp::MAX), Unproven::Stale);
     assert_eq!(with(|block| block.nonce = " ".into()), Unproven::NonceMissing);
     assert_eq!(
         with(|block| block.nonce = "another".into()),
@@ -149,7 +149,7 @@ fn mistakes_are_told_in_the_order_of_their_checks() {
     );
     assert_eq!(with(|block| block.signature = "AAAA".into()), Unproven::Signature);
     assert_eq!(
-        with(|block| block.signed_at_ms += 1),
+        with(|block| block.signed_at = block.signed_at.plus_ms(1)),
         Unproven::Signature,
         "within the window, but not what was signed"
     );
@@ -167,7 +167,7 @@ fn a_key_that_anybody_can_sign_for_is_no_key() {
             id: hex::encode(&Sha256::digest(key)),
             public_key: URL_SAFE_NO_PAD.encode(key),
             signature: URL_SAFE_NO_PAD.encode([identity, [0; 32]].concat()),
-            signed_at_ms: NOW_MS,
+            signed_at: Timestamp::from_ms(NOW_MS),
             nonce: NONCE.to_owned(),
         };
 

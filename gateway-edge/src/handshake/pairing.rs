@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use gatehouse_contract::{Grants, Role};
-use gatehouse_core::{Failure, Kind, Secret, Service, hex};
+use gatehouse_core::{Failure, Kind, Secret, Service, Timestamp, hex};
 use gatehouse_proto::device::v1::{
     AdmitDeviceRequest, AdmitDeviceResponse, WelcomeDeviceRequest, WelcomeDeviceResponse,
     admit_device_response::Outcome, device_service_client::DeviceServiceClient,
@@ -84,7 +84,7 @@ impl Arriving<'_> {
         Ok(Entered {
             token: token.map(|token| DeviceToken {
                 token,
-                issued_ms: identity.issued_ms.unwrap_or(0),
+                issued_at: identity.issued_at.unwrap_or_default(),
             }),
             grants: wanted,
             pairing,
@@ -105,7 +105,7 @@ impl Arriving<'_> {
         let user = identity.user.as_ref().map(|user| &*user.id);
         let (known, now) = (
             policy.devices.find(&self.device.id, wanted.role()),
-            self.edge.clock.now_ms(),
+            self.edge.clock.now(),
         );
         if let Some(paired) = known.filter(|paired| paired.fits(&wanted, &self.asked.client, user, now)) {
             let pairing = Some(paired.generation);
@@ -279,7 +279,7 @@ impl Arriving<'_> {
         let WelcomeDeviceResponse { token, issued_at_ms } = timeout(TOKEN_MAX, asking).await.ok()??;
         (!token.is_empty()).then(|| DeviceToken {
             token: Secret::new(token),
-            issued_ms: issued_at_ms,
+            issued_at: Timestamp::from_ms(issued_at_ms),
         })
     }
 
@@ -310,7 +310,7 @@ impl Arriving<'_> {
 fn token_of(answer: &AdmitDeviceResponse) -> Option<DeviceToken> {
     (!answer.token.is_empty()).then(|| DeviceToken {
         token: Secret::new(answer.token.clone()),
-        issued_ms: answer.issued_at_ms,
+        issued_at: Timestamp::from_ms(answer.issued_at_ms),
     })
 }
 

@@ -175,7 +175,7 @@ pub(super) async fn revoked(edge: &Edge, known: &Known) {
     let mut policy = edge.policy.clone();
     while edge.still_allows(&known.identity, &known.grants) {
         // The time of day can be set: what is over is noticed within the longest of these waits.
-        let left = known.identity.expires_in(edge.clock.now_ms()).unwrap_or(LOOK_MAX);
+        let left = known.identity.expires_in(edge.clock.now()).unwrap_or(LOOK_MAX);
         tokio::select! {
             changed = policy.changed() => if changed.is_err() { std::future::pending().await },
             () = sleep(left.min(LOOK_MAX)) => (),

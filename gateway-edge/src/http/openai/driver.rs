@@ -99,7 +99,7 @@ async fn prepare<E: Endpoint>(
     E::check(http)?;
     turn::authorise(http, known, TURN)?;
     let name = Name::of(E::PREFIX, headers, &known.identity.credential)?;
-    let now_s = http.edge.clock.now_ms() / 1000;
+    let now_s = http.edge.clock.now().as_seconds();
     let permit = || http.calls.enter_program();
     let (body, under_way) = intake::take(http, socket, known, headers, body, permit).await?;
     let asked = if body.len() <= INLINE_MAX {
