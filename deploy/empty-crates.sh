@@ -14,6 +14,7 @@ for crate in contract contract/testing document services/core services/session s
   root "$crate/src/lib.rs" ""
 done
 root proto/build.rs "fn main() {}"
+root services/channel-bridge/build.rs "fn main() {}"
 root proto/src/lib.rs ""
 root cli/src/main.rs "fn main() {}"
 root examples/plugins/rust/src/main.rs "fn main() {}"

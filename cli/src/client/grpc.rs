@@ -40,17 +40,6 @@ impl Backend {
         })
     }
 
-    /// The service of the gateway that this process runs in a home.
-    pub(crate) fn of_home(home: &Home, service: Service) -> Result<Self, Failed> {
-        let address = Address::Unix(home.run.join(format!("{service}.sock")));
-        let peer = load_credential(home)?.peer(service, &address);
-        Ok(Self {
-            service,
-            address,
-            peer,
-        })
-    }
-
     /// Calls a method and hands each answer to `each`, as JSON.
     pub(crate) async fn call(
         &self,

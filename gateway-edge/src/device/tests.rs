@@ -139,8 +139,14 @@ fn mistakes_are_told_in_the_order_of_their_checks() {
         Unproven::Id,
         "the id comes before the time"
     );
-    assert_eq!(with(|block| block.signed_at = block.signed_at.plus_ms(-SKEW_MS - 1)), Unproven::Stale);
-    assert_eq!(with(|block| block.signed_at = block.signed_at.plus_ms(SKEW_MS + 1)), Unproven::Stale);
+    assert_eq!(
+        with(|block| block.signed_at = block.signed_at.plus_ms(-SKEW_MS - 1)),
+        Unproven::Stale
+    );
+    assert_eq!(
+        with(|block| block.signed_at = block.signed_at.plus_ms(SKEW_MS + 1)),
+        Unproven::Stale
+    );
     assert_eq!(with(|block| block.signed_at = Timestamp::MAX), Unproven::Stale);
     assert_eq!(with(|block| block.nonce = " ".into()), Unproven::NonceMissing);
     assert_eq!(

@@ -2,13 +2,27 @@
 
 use std::{collections::BTreeSet, convert::Infallible, time::Duration};
 
-use gatehouse_contract::Map;
-use gatehouse_core::{Home, Service, backoff::Backoff};
+use gatehouse_core::{
+    Address, Home, Identity, Service,
+    backoff::Backoff,
+    client::{Peer, PeerService},
+    credential::Credential,
+};
+use gatehouse_proto::{
+    channel::v1::{GetChannelsStatusRequest, channel_service_client::ChannelServiceClient},
+    plugin::v1::{
+        ListPluginsRequest, PluginState, PluginSummary, plugin_service_client::PluginServiceClient,
+    },
+    session::v1::{
+        GetCronStatusRequest, GetCronStatusResponse, schedule_service_client::ScheduleServiceClient,
+    },
+};
 use serde_json::Value;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
+use tonic::{Response, Status};
 
 use super::Steps;
-use crate::{client::grpc::Backend, start::Step, term::moment};
+use crate::{start::Step, term::moment};
 
 /// How often a service is asked at first. A start takes about half a second.
 const LOOK: Duration = Duration::from_millis(25);
@@ -41,38 +55,50 @@ pub(in super::super) async fn follow(steps: &Steps, home: &Home, expected: &Expe
         steps.done(Step::Plugins, &told);
     };
     let channels = async {
-        let told = channels(&answer(home, Service::ChannelBridge, "channels.status").await);
-        steps.done(Step::Channels, &told);
+        let status = answer(home, Service::ChannelBridge, async |service| {
+            let request = GetChannelsStatusRequest::default();
+            ChannelServiceClient::new(service)
+                .get_channels_status(request)
+                .await
+        });
+        let accounts = serde_json::from_str(&status.await.channel_accounts).unwrap_or_default();
+        steps.done(Step::Channels, &channels(&accounts));
     };
     let schedules = async {
-        let told = schedules(&answer(home, Service::Session, "cron.status").await);
+        let status = answer(home, Service::Session, async |service| {
+            let request = GetCronStatusRequest::default();
+            ScheduleServiceClient::new(service).get_cron_status(request).await
+        });
+        let told = schedules(&status.await);
         steps.done(Step::Schedules, &format!("{told}; {}", expected.discovery));
     };
     tokio::join!(plugins, channels, schedules);
     std::future::pending().await
 }
 
-/// What a service answers, as soon as it does.
-async fn answer(home: &Home, service: Service, method: &str) -> Value {
+/// What a service answers, as soon as it does. Asked by the contract's own types: reading the map of all methods would take this process
+/// 2 MiB for as long as it runs.
+async fn answer<T>(
+    home: &Home,
+    service: Service,
+    ask: impl AsyncFn(PeerService) -> Result<Response<T>, Status>,
+) -> T {
     let mut backoff = Backoff::new(LOOK, LOOK_MAX);
     loop {
-        match ask(home, service, method).await {
-            Some(answer) => return answer,
-            None => sleep(backoff.next()).await,
+        if let Some(peer) = peer(home, service)
+            && let Ok(Ok(answer)) = timeout(ANSWER, ask(peer.service())).await
+        {
+            return answer.into_inner();
         }
+        sleep(backoff.next()).await;
     }
 }
 
-async fn ask(home: &Home, service: Service, method: &str) -> Option<Value> {
-    let method = Map::core().method(method)?;
-    let backend = Backend::of_home(home, service).ok()?; // the first start makes the credential
-    let mut answer = None;
-    let keep = |json: &str| {
-        answer = serde_json::from_str(json).ok();
-        Ok(())
-    };
-    backend.call(method, "{}", ANSWER, keep).await.ok()?;
-    answer
+/// The way to a service that this process runs. `None`: the first start has not made the credential yet.
+fn peer(home: &Home, service: Service) -> Option<Peer> {
+    let address = Address::Unix(home.run.join(format!("{service}.sock")));
+    let operator = Credential::load(home, Identity::Operator).ok()?;
+    Some(operator.peer(service, &address))
 }
 
 async fn plugins(home: &Home, expected: &BTreeSet<String>) -> String {
@@ -82,8 +108,12 @@ async fn plugins(home: &Home, expected: &BTreeSet<String>) -> String {
     let until = Instant::now() + PLUGINS_WITHIN;
     let mut backoff = Backoff::new(LOOK, LOOK_MAX);
     loop {
-        let listed = answer(home, Service::Broadcast, "plugins.list").await;
-        let waiting = waiting(&listed, expected);
+        let listed = answer(home, Service::Broadcast, async |service| {
+            PluginServiceClient::new(service)
+                .list_plugins(ListPluginsRequest {})
+                .await
+        });
+        let waiting = waiting(&listed.await.plugins, expected);
         if waiting.is_empty() {
             return format!("{} joined", named(expected.iter().cloned()));
         }
@@ -100,21 +130,18 @@ async fn plugins(home: &Home, expected: &BTreeSet<String>) -> String {
 }
 
 /// Those that do not serve yet.
-fn waiting(listed: &Value, expected: &BTreeSet<String>) -> Vec<String> {
-    let listed = listed["plugins"]
-        .as_array()
-        .map(Vec::as_slice)
-        .unwrap_or_default();
+fn waiting(listed: &[PluginSummary], expected: &BTreeSet<String>) -> Vec<String> {
     let serves = |id: &str| {
         listed
             .iter()
-            .any(|one| one["id"] == id && one["state"] == "serving")
+            .any(|one| one.id == id && one.state() == PluginState::Serving)
     };
     expected.iter().filter(|id| !serves(id)).cloned().collect()
 }
 
-fn channels(status: &Value) -> String {
-    let all = status["channelAccounts"].as_object();
+/// The accounts of each channel, as the bridge lists them.
+fn channels(accounts: &Value) -> String {
+    let all = accounts.as_object();
     let accounts = all.into_iter().flatten().flat_map(|(channel, accounts)| {
         let accounts = accounts.as_array().map(Vec::as_slice).unwrap_or_default();
         let wanted = accounts
@@ -130,16 +157,16 @@ fn channels(status: &Value) -> String {
     }
 }
 
-fn schedules(status: &Value) -> String {
-    if status["enabled"] == false {
+fn schedules(status: &GetCronStatusResponse) -> String {
+    if !status.enabled {
         return "no job runs: cron.enabled is false".to_owned();
     }
-    let jobs = match status["jobs"].as_u64().unwrap_or(0) {
+    let jobs = match status.jobs {
         0 => "no job".to_owned(),
         1 => "1 job".to_owned(),
         jobs => format!("{jobs} jobs"),
     };
-    match status["nextWakeAtMs"].as_i64() {
+    match status.next_wake_at_ms {
         Some(next) => format!("{jobs}, the next at {}", moment(next)),
         None => jobs,
     }
@@ -162,35 +189,46 @@ mod tests {
 
     #[test]
     fn what_the_services_say_is_told_in_a_few_words() {
-        let status = json!({"channelAccounts": {
+        let accounts = json!({
             "irc": [
                 {"accountId": "home", "enabled": true, "configured": true},
                 {"accountId": "off", "enabled": false, "configured": true},
             ],
             "slack": [{"accountId": "default", "enabled": true, "configured": false}],
-        }});
+        });
+        let status = |enabled, jobs, next_wake_at_ms| GetCronStatusResponse {
+            enabled,
+            jobs,
+            next_wake_at_ms,
+            ..GetCronStatusResponse::default()
+        };
 
-        assert_eq!(channels(&status), "1 account: irc/home");
+        assert_eq!(channels(&accounts), "1 account: irc/home");
         assert_eq!(channels(&json!({})), "none is set up");
-        assert_eq!(schedules(&json!({"enabled": true, "jobs": 0})), "no job");
+        assert_eq!(schedules(&status(true, 0, None)), "no job");
         assert_eq!(
-            schedules(&json!({"enabled": false, "jobs": 3})),
+            schedules(&status(false, 3, None)),
             "no job runs: cron.enabled is false"
         );
-        let next = schedules(&json!({"enabled": true, "jobs": 2, "nextWakeAtMs": 1_800_000_000_000_i64}));
+        let next = schedules(&status(true, 2, Some(1_800_000_000_000)));
         assert!(next.starts_with("2 jobs, the next at 2027-01-15"), "{next}");
     }
 
     #[test]
     fn a_plugin_that_has_not_joined_is_waited_for_by_its_name() {
         let expected: BTreeSet<String> = ["kitchen", "garden"].map(str::to_owned).into();
-        let listed = json!({"plugins": [
-            {"id": "kitchen", "state": "serving"},
-            {"id": "garden", "state": "away"},
-        ]});
+        let plugin = |id: &str, state: PluginState| PluginSummary {
+            id: id.to_owned(),
+            state: state.into(),
+            ..PluginSummary::default()
+        };
+        let listed = [
+            plugin("kitchen", PluginState::Serving),
+            plugin("garden", PluginState::Away),
+        ];
 
         assert_eq!(waiting(&listed, &expected), ["garden"]);
-        assert_eq!(waiting(&json!({}), &expected).len(), 2);
+        assert_eq!(waiting(&[], &expected).len(), 2);
     }
 
     #[test]

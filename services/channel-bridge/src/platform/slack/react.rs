@@ -9,6 +9,10 @@ use super::{
 };
 use crate::id::{Address, MessageId};
 
+/// A line for each emoji: itself, then its names. 170 KiB that are read through once for a reaction; as a table of references they would
+/// be relocated, and so be memory of each process for itself, in all processes of the gateway.
+const EMOJI_NAMES: &str = include_str!(concat!(env!("OUT_DIR"), "/emoji-names.txt"));
+
 impl Mouth {
     pub(super) async fn react(&self, to: &Address, message: &MessageId, emoji: &str) -> Result<(), String> {
         let place = Place::read(to.as_str(), None)?;
@@ -35,15 +39,12 @@ fn names(emoji: &str) -> Vec<String> {
     if !written.is_empty() && written.chars().all(is_name) {
         return vec![written.to_owned()];
     }
-    let Some(emoji) = emojis::get(written) else {
-        return Vec::new();
-    };
-    let unicode = emoji.name().to_lowercase().replace([' ', '-'], "_");
-    let mut names: Vec<String> = emoji.shortcodes().map(str::to_owned).collect();
-    if !names.contains(&unicode) {
-        names.push(unicode);
-    }
-    names
+    let of_it = EMOJI_NAMES.lines().find_map(|line| {
+        let (emoji, names) = line.split_once(' ')?;
+        (emoji == written).then_some(names)
+    });
+    let names = of_it.into_iter().flat_map(|names| names.split(' '));
+    names.map(str::to_owned).collect()
 }
 
 #[cfg(test)]
