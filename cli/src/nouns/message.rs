@@ -1,9 +1,10 @@
 //! `gatehouse message`.
 
-use std::io::Read;
+use std::{fs::File, io::Read, path::Path};
 
+use data_encoding::BASE64;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{Caller, sessions::given};
@@ -18,6 +19,8 @@ use crate::{
 
 /// The longest message, as the contract says.
 const TEXT_BYTES_MAX: u64 = 1024 * 1024;
+/// All files of one message: what fits into the largest request (25 MiB) as base64 with its message beside it.
+const FILES_BYTES_MAX: u64 = 18 * 1024 * 1024;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -29,6 +32,7 @@ struct Stored {
 pub(crate) async fn run(common: &Common, message: &Message, style: Style) -> Result<(), Failed> {
     let MessageVerb::Send(send) = &message.verb;
     let text = text_of(send)?;
+    let files = files_of(&send.file)?;
     let key = send.key.clone().unwrap_or_else(|| Uuid::new_v4().to_string());
     let params = given([
         ("to", json!(send.to)),
@@ -38,6 +42,7 @@ pub(crate) async fn run(common: &Common, message: &Message, style: Style) -> Res
         ("accountId", json!(send.account)),
         ("threadId", json!(send.thread)),
         ("replyToId", json!(send.reply_to)),
+        ("attachments", json!((!files.is_empty()).then_some(files))),
     ]);
     let mut caller = Caller::connect(common, style, &["send"]).await?;
     let answer = caller.ask("send", &params).await?;
@@ -63,7 +68,7 @@ fn text_of(send: &MessageSend) -> Result<String, Failed> {
     } else {
         send.text.join(" ")
     };
-    if text.trim().is_empty() {
+    if text.trim().is_empty() && send.file.is_empty() {
         return Err(Failed::new(
             Exit::Usage,
             "there is nothing to send: the text is empty",
@@ -76,4 +81,53 @@ fn text_of(send: &MessageSend) -> Result<String, Failed> {
         ));
     }
     Ok(text)
+}
+
+/// The files as clients attach them.
+fn files_of(paths: &[impl AsRef<Path>]) -> Result<Vec<Value>, Failed> {
+    let mut left = FILES_BYTES_MAX;
+    let mut files = Vec::with_capacity(paths.len());
+    for path in paths {
+        let path = path.as_ref();
+        let shown = path.display();
+        let usage = |problem: String| Failed::new(Exit::Usage, problem);
+        let mut bytes = Vec::new();
+        let read = File::open(path).and_then(|file| file.take(left + 1).read_to_end(&mut bytes));
+        read.map_err(|error| usage(format!("cannot read {shown}: {error}")))?;
+        let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        left = left.checked_sub(size).ok_or_else(|| {
+            let most = FILES_BYTES_MAX / (1024 * 1024);
+            usage(format!("the files are larger than one message may carry ({most} MiB together): send {shown} by itself, or a link to it"))
+        })?;
+        if bytes.is_empty() {
+            return Err(usage(format!("{shown} is empty")));
+        }
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+        files.push(json!({"fileName": name, "content": BASE64.encode(&bytes)}));
+    }
+    Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::files_of;
+
+    #[test]
+    fn files_are_read_whole_and_what_cannot_be_sent_is_said_before_anything_is() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = |name: &str, bytes: &[u8]| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, bytes).expect("a file");
+            path
+        };
+
+        let files = files_of(&[file("cat.txt", b"hi")]).expect("it is there");
+
+        assert_eq!(files, [serde_json::json!({"fileName": "cat.txt", "content": "aGk="})]);
+        let refused = |path| files_of(&[path]).expect_err("it cannot be sent").to_string();
+        assert!(refused(folder.path().join("dog.txt")).contains("cannot read"));
+        assert!(refused(file("nothing", b"")).contains("is empty"));
+        let large = file("large", &vec![7; 19 * 1024 * 1024]);
+        assert!(refused(large).contains("18 MiB"));
+    }
 }

@@ -111,6 +111,7 @@ impl service::App for App {
             metrics.clone(),
         );
         inbox.spawn(&life.closing);
+        let media = MediaReader::new(session);
         let deps = manager::Deps {
             platforms: Platforms::all(),
             brought: plugins::follow(config.clone(), home, &life.closing),
@@ -120,7 +121,7 @@ impl service::App for App {
             clock: clock.clone(),
             metrics: metrics.clone(),
             previews,
-            media: MediaReader::new(session),
+            media: media.clone(),
         };
         let manager = Manager::spawn(config, deps, view, &life.closing);
         let parts = manager.clone();
@@ -137,7 +138,7 @@ impl service::App for App {
         let (parts, outgoing, time) = (manager.clone(), stores.clone(), clock.clone());
         life.before_closing(|| plan::SEND, async move { sent(&parts, &outgoing, &time).await });
         life.serve(
-            ChannelServiceServer::new(Channels::new(manager, outbox, stores, clock, gate))
+            ChannelServiceServer::new(Channels::new(manager, outbox, stores, clock, gate, media))
                 .max_decoding_message_size(MESSAGE_BYTES_MAX)
                 .max_encoding_message_size(MESSAGE_BYTES_MAX),
         );

@@ -28,6 +28,9 @@ pub(crate) enum Error {
     /// An account was asked to end and did not in time.
     #[error("account {0} has not ended yet; it will not be connected anew before it has")]
     StillEnding(AccountKey),
+    /// A file was not kept, so the message that names it is not sent.
+    #[error("a file of the message was not kept: {}", .0.message)]
+    NotKept(Failure),
     /// What is wrong with the value at this path.
     #[error("{1}")]
     Invalid(&'static str, String),
@@ -51,6 +54,7 @@ impl Error {
             Self::NoChannel(_) | Self::NoAccount(_) | Self::NoRequest => Kind::NotFound,
             Self::NotReady | Self::Ending => Kind::Unavailable,
             Self::StillEnding(_) => Kind::Timeout,
+            Self::NotKept(failure) => failure.kind,
         }
     }
 
@@ -60,7 +64,7 @@ impl Error {
             Self::NoAccount(_) => Some("/accountId"),
             Self::NoRequest => Some("/requestId"),
             Self::Invalid(path, _) => Some(path),
-            Self::Store(_) | Self::NotReady | Self::StillEnding(_) | Self::Ending => None,
+            Self::Store(_) | Self::NotReady | Self::StillEnding(_) | Self::NotKept(_) | Self::Ending => None,
         }
     }
 
@@ -73,13 +77,22 @@ impl Error {
             Self::Store(StoreError::Full(_)) => Some("QUEUE_FULL"),
             // The word that `chat.send` says it with, so that clients know it.
             Self::Store(StoreError::Conflict { .. }) => Some("chat-request-conflict"),
-            Self::Store(_) | Self::NotReady | Self::StillEnding(_) | Self::Invalid(..) | Self::Ending => None,
+            Self::Store(_)
+            | Self::NotReady
+            | Self::StillEnding(_)
+            | Self::NotKept(_)
+            | Self::Invalid(..)
+            | Self::Ending => None,
         }
     }
 }
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
+        // The session service said why, where and what to do.
+        if let Error::NotKept(failure) = error {
+            return failure;
+        }
         let kind = error.kind();
         if kind == Kind::Internal {
             return Self::internal(&error);

@@ -22,6 +22,7 @@ use crate::{
         status::{self, Asking},
     },
     error::Error,
+    media::MediaReader,
     outbox::{
         Outbox, action,
         grpc::{self, Message, Reply},
@@ -41,13 +42,22 @@ pub(crate) struct Channels {
     stores: Stores,
     clock: Clock,
     gate: Gate,
+    media: MediaReader,
 }
 
 impl Channels {
-    pub(crate) fn new(manager: Manager, outbox: Outbox, stores: Stores, clock: Clock, gate: Gate) -> Self {
+    pub(crate) fn new(
+        manager: Manager,
+        outbox: Outbox,
+        stores: Stores,
+        clock: Clock,
+        gate: Gate,
+        media: MediaReader,
+    ) -> Self {
         Self {
             manager,
             outbox,
+            media,
             stores,
             clock,
             gate,
@@ -57,10 +67,11 @@ impl Channels {
 
 impl Channels {
     async fn send(&self, request: SendMessageRequest) -> Result<SendMessageResponse, Status> {
-        let message = Message::try_from(request)?;
+        let mut message = Message::try_from(request)?;
         let account = message.sender(&*self.manager.view()?)?;
         let run_id = message.run_id.clone();
-        let delivery = message.from(account.clone(), self.clock.now());
+        let files = std::mem::take(&mut message.files).keep(&self.media).await?;
+        let delivery = message.from(account.clone(), files, self.clock.now());
         let enqueued = self.outbox.enqueue(delivery).await?;
         Ok(SendMessageResponse {
             run_id,

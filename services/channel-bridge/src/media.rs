@@ -1,6 +1,8 @@
 //! Media that the gateway keeps, on their way out: read from the session service where a platform shows files, else named by a link to
 //! the gateway that holds for an hour or two.
 
+mod keep;
+
 use std::{
     fmt,
     sync::{Arc, Mutex, PoisonError},

@@ -6,6 +6,7 @@ pub(crate) mod bucket;
 pub(crate) mod dispatch;
 mod doubt;
 pub(crate) mod due;
+mod files;
 pub(crate) mod grpc;
 pub(crate) mod plan;
 mod shown;

@@ -7,6 +7,7 @@
 //! A row of a transcript is never written anew from what was read of it (invariant S3), so properties that a newer version put
 //! beside those of a known block stay where they are.
 
+pub mod attachment;
 mod fallback;
 mod json;
 mod wire;

@@ -1,5 +1,7 @@
 //! Channels, pairing and messages.
 
+use std::path::PathBuf;
+
 use super::*;
 
 /// `channels`
@@ -232,6 +234,7 @@ Examples:
   gatehouse message send --channel irc --to '#my-room' \"dinner is ready\"
   df -h | gatehouse message send --to anna -           the text from the standard input
   gatehouse message send --to anna --key backup-2026-11-27 \"the backup is done\"
+  gatehouse message send --to anna --file report.pdf --file chart.png \"this month\"
 
 It ends when the message is stored in the outbox; `gatehouse channels` shows what waits. With --key a repeat sends nothing.")]
 pub(crate) struct Message {
@@ -251,8 +254,11 @@ pub(crate) enum MessageVerb {
 #[derive(Debug, Args)]
 pub(crate) struct MessageSend {
     /// The text; - is the standard input
-    #[arg(required = true)]
+    #[arg(required_unless_present = "file")]
     pub(crate) text: Vec<String>,
+    /// A file that goes with it; may be given several times
+    #[arg(long, value_name = "PATH")]
+    pub(crate) file: Vec<PathBuf>,
     /// The conversation on the platform: a room, a chat or a person
     #[arg(long)]
     pub(crate) to: String,

@@ -80,6 +80,7 @@ async fn bench(channels: &Value) -> Bench {
         media: MediaReader::new(session.clone()),
         previews,
     };
+    let media = deps.media.clone();
     let manager = Manager::spawn(handle, deps, view, &drain);
     until("a view", async || manager.view().ok()).await;
     Bench {
@@ -90,6 +91,7 @@ async fn bench(channels: &Value) -> Bench {
             stores,
             clock,
             gatehouse_core::backup::Gate::default(),
+            media,
         ),
         config: sender,
         session,

@@ -141,6 +141,7 @@ impl Inbox {
             head: Some(KeepMediaHead {
                 declared_mime_type: declared,
                 max_bytes: i64::try_from(bytes_max).unwrap_or(i64::MAX),
+                keep_seconds: None,
             }),
             data: Bytes::new(),
         };

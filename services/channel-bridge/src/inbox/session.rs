@@ -48,7 +48,7 @@ pub(crate) type Reading = BoxStream<'static, Result<ReadMediaResponse, Failure>>
 
 /// A medium on its way: its head, then its bytes.
 #[derive(Debug)]
-pub(crate) struct Parts(pub(super) mpsc::Receiver<KeepMediaRequest>);
+pub(crate) struct Parts(pub(crate) mpsc::Receiver<KeepMediaRequest>);
 
 impl Stream for Parts {
     type Item = KeepMediaRequest;

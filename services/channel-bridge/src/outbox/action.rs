@@ -1,7 +1,8 @@
 //! `message.action`: what a program wants done with a message, by the name of the action. Sending is the only one; what is asked beside
 //! it that no platform here does is refused by its name, and never dropped.
 
-use gatehouse_proto::channel::v1::{ActOnMessageRequest, SendMessageRequest};
+use gatehouse_proto::channel::v1::{ActOnMessageRequest, SendMessageRequest, SentFile};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::error::Error;
@@ -45,14 +46,27 @@ pub(crate) fn read(request: ActOnMessageRequest) -> Result<SendMessageRequest, E
     let to = to.or(target);
     let message = SendMessageRequest {
         to: to.ok_or_else(|| Error::Invalid("/params", "target or to is missing".to_owned()))?,
-        message: params.required(&["message", "text"])?,
+        message: params.text(&["message", "text"])?.unwrap_or_default(),
         idempotency_key,
         account_id,
         thread_id: params.text(&["threadId"])?,
         reply_to_id: params.text(&["replyTo", "replyToId"])?,
         channel: Some(channel),
+        attachments: params.files()?,
+        buffer: params.text(&["buffer"])?,
+        filename: params.text(&["filename"])?,
+        content_type: params.text(&["contentType"])?,
+        media_url: params.text(&["media", "mediaUrl"])?,
+        media_urls: params.texts("mediaUrls")?,
     };
     params.end()?;
+    let files = [&message.buffer, &message.media_url];
+    let sends_files = files.iter().any(|file| file.is_some())
+        || !(message.attachments.is_empty() && message.media_urls.is_empty());
+    if message.message.is_empty() && !sends_files {
+        let problem = "message or text is missing".to_owned();
+        return Err(Error::Invalid("/params", problem));
+    }
     Ok(message)
 }
 
@@ -63,6 +77,15 @@ fn bare<'a>(to: &'a str, channel: &str) -> &'a str {
 }
 
 struct Params(Map<String, Value>);
+
+/// A file as clients attach it.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Attached {
+    mime_type: Option<String>,
+    file_name: Option<String>,
+    content: String,
+}
 
 impl Params {
     /// A text under one of these names. Empty counts as unset; several that differ are refused.
@@ -87,9 +110,27 @@ impl Params {
         Ok(found)
     }
 
-    fn required(&mut self, names: &[&str]) -> Result<String, Error> {
-        let text = self.text(names)?;
-        text.ok_or_else(|| Error::Invalid("/params", format!("{} is missing", names.join(" or "))))
+    /// A list of texts.
+    fn texts(&mut self, name: &str) -> Result<Vec<String>, Error> {
+        let list = self.0.remove(name).unwrap_or_default();
+        let list = Option::<Vec<String>>::deserialize(list);
+        let list = list.map_err(|_| Error::Invalid("/params", format!("{name} is not a list of texts")))?;
+        Ok(list.unwrap_or_default())
+    }
+
+    /// Files with their bytes, as clients attach them.
+    fn files(&mut self) -> Result<Vec<SentFile>, Error> {
+        let files = self.0.remove("attachments").unwrap_or_default();
+        let files = Option::<Vec<Attached>>::deserialize(files).map_err(|_| {
+            let problem = "attachments is not a list of {mimeType, fileName, content}, with the bytes as base64 in content";
+            Error::Invalid("/params", problem.to_owned())
+        })?;
+        let sent = |file: Attached| SentFile {
+            mime_type: file.mime_type,
+            file_name: file.file_name,
+            content: file.content,
+        };
+        Ok(files.unwrap_or_default().into_iter().map(sent).collect())
     }
 
     /// Nothing is left that would change something.
@@ -109,7 +150,7 @@ impl Params {
                 let name: String = name.chars().filter(|c| !c.is_control()).take(80).collect();
                 Err(Error::Invalid(
                     "/params",
-                    format!("{name:?} is not supported: a message is text, to one chat or thread"),
+                    format!("{name:?} is not supported: a message is text and files, to one chat or thread"),
                 ))
             }
             None => Ok(()),
@@ -155,6 +196,19 @@ mod tests {
     }
 
     #[test]
+    fn files_go_along_and_may_be_all_that_is_sent() {
+        let params = json!({"to": "#home", "buffer": "aGk=", "filename": "cat.png", "contentType": "image/png",
+            "media": "https://a.example/dog.png", "attachments": [{"type": "file", "fileName": "a.txt", "content": "aGk="}]});
+
+        let message = asked("send", &params).unwrap();
+
+        assert_eq!((message.message.as_str(), message.buffer.as_deref()), ("", Some("aGk=")));
+        assert_eq!(message.filename.as_deref(), Some("cat.png"));
+        assert_eq!(message.media_url.as_deref(), Some("https://a.example/dog.png"));
+        assert_eq!(message.attachments[0].file_name.as_deref(), Some("a.txt"));
+    }
+
+    #[test]
     fn what_is_not_done_is_refused_by_its_name() {
         let send = |more: Value| {
             let mut params = json!({"to": "#home", "message": "hi"});
@@ -164,7 +218,8 @@ mod tests {
         };
 
         for (more, word) in [
-            (json!({"media": "/etc/passwd"}), "media"),
+            (json!({"attachments": [{"path": "cat.png"}]}), "base64 in content"),
+            (json!({"mediaUrls": "one"}), "mediaUrls"),
             (json!({"dryRun": true}), "dryRun"),
             (json!({"poll": {"question": "?"}}), "poll"),
             (json!({"text": "ho"}), "message and text"),

@@ -2,14 +2,20 @@
 
 mod listing;
 
-use gatehouse_core::{Content, Timestamp};
+use gatehouse_core::{
+    Content, Timestamp,
+    content::{Block, Media},
+};
 use gatehouse_proto::channel::v1::{
     DropDeliveriesRequest, DropOutboxRequest, DropOutboxResponse, EnqueueDeliveryRequest, ListOutboxRequest,
     ListOutboxResponse, OutboxDelivery, SendMessageRequest,
 };
 
 pub(crate) use self::listing::*;
-use super::store::{Chosen, NewDelivery, Page, Waiting};
+use super::{
+    files::{Files, Given},
+    store::{Chosen, NewDelivery, Page, Waiting},
+};
 use crate::{
     account::View,
     adapter::AccountKey,
@@ -29,6 +35,8 @@ pub(crate) struct Message {
     thread_id: Option<String>,
     reply_to_id: Option<MessageId>,
     text: String,
+    /// What goes with it.
+    pub(crate) files: Files,
 }
 
 impl TryFrom<SendMessageRequest> for Message {
@@ -43,7 +51,25 @@ impl TryFrom<SendMessageRequest> for Message {
             account_id,
             thread_id,
             reply_to_id,
+            attachments,
+            buffer,
+            filename,
+            content_type,
+            media_url,
+            media_urls,
         } = request;
+        let files = Files::read(Given {
+            attachments,
+            buffer,
+            filename,
+            content_type,
+            media_url,
+            media_urls,
+        })?;
+        if message.is_empty() && files.is_empty() {
+            let problem = "is empty: there is nothing to send".to_owned();
+            return Err(Error::Invalid("/message", problem));
+        }
         Ok(Self {
             // Apart from the keys of runs, which no client chooses.
             key: DeliveryKey::stored(format!("send/{idempotency_key}")),
@@ -54,6 +80,7 @@ impl TryFrom<SendMessageRequest> for Message {
             thread_id,
             reply_to_id: answered(reply_to_id)?,
             text: message,
+            files,
         })
     }
 }
@@ -84,7 +111,13 @@ impl Message {
         }
     }
 
-    pub(crate) fn from(self, account: AccountKey, now: Timestamp) -> NewDelivery {
+    /// The delivery, with the files that were kept for it.
+    pub(crate) fn from(self, account: AccountKey, files: Vec<Media>, now: Timestamp) -> NewDelivery {
+        let words = (!self.text.is_empty()).then(|| Block::text(self.text));
+        let message: Content = words
+            .into_iter()
+            .chain(files.into_iter().map(Block::Media))
+            .collect();
         NewDelivery {
             key: self.key,
             run_id: self.run_id,
@@ -92,7 +125,7 @@ impl Message {
             to: self.to,
             thread_id: self.thread_id,
             reply_to_id: self.reply_to_id,
-            message: Content::text(self.text),
+            message,
             created_at: now,
             session_key: None,
             parts: 1,

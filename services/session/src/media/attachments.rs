@@ -1,9 +1,9 @@
 //! What belongs to a message beside its words, as clients send it: base64 in a frame.
 
-use std::io::{self, Read};
+use std::io::Read;
 
-use data_encoding::{BASE64, BASE64_NOPAD};
 use gatehouse_core::Content;
+use gatehouse_core::content::attachment::{Attachment, Decoder};
 use gatehouse_core::content::{Block, Media as MediaBlock, MediaSource};
 use gatehouse_proto::session::v1 as proto;
 
@@ -11,22 +11,9 @@ use super::Media;
 use super::sniff::{self, HEAD_BYTES};
 use crate::error::Error;
 
-/// The longest name that is kept, in characters: more than people read.
-const NAME_CHARS_MAX: usize = 200;
-
-/// Base64 that is decoded at a time; a multiple of four.
-const PART: usize = 64 * 1024;
-
 /// The attachments of one message.
 #[derive(Debug, Default)]
 pub(crate) struct Attachments(Vec<Attachment>);
-
-#[derive(Debug)]
-struct Attachment {
-    base64: String,
-    declared: Option<String>,
-    name: Option<String>,
-}
 
 impl Attachments {
     /// Reads them; their bytes are looked at when they are kept.
@@ -42,20 +29,10 @@ impl Attachments {
                 content,
             } = attachment;
             let content = content.unwrap_or_default();
-            let (declared, base64) = match data_url(&content) {
-                Some((mime_type, base64)) => (Some(mime_type.to_owned()), base64.to_owned()),
-                None => (None, content),
-            };
-            if base64.trim().is_empty() {
-                return Err(Error::Attachment {
-                    index,
-                    problem: "has no content: send its bytes as base64 in `content`".to_owned(),
-                });
-            }
-            Ok(Attachment {
-                base64,
-                declared: mime_type.filter(|mime| !mime.trim().is_empty()).or(declared),
-                name: file_name.as_deref().and_then(name),
+            let read = Attachment::read(content, mime_type, file_name.as_deref());
+            read.ok_or_else(|| Error::Attachment {
+                index,
+                problem: "has no content: send its bytes as base64 in `content`".to_owned(),
             })
         });
         read.collect::<Result<_, _>>().map(Self)
@@ -76,13 +53,9 @@ impl Attachments {
         let words = (!text.trim().is_empty()).then(|| Block::text(text));
         let mut content: Content = words.into_iter().collect();
         for (index, attachment) in self.0.into_iter().enumerate() {
-            let Attachment {
-                base64,
-                declared,
-                name,
-            } = attachment;
+            let (declared, name) = (attachment.declared.clone(), attachment.name.clone());
             let kept = media
-                .keep(Decoder::new(base64), declared, bytes_max)
+                .keep(attachment.into_bytes(), declared, bytes_max)
                 .await
                 .map_err(|error| error.of_attachment(index))?;
             content.push(Block::Media(MediaBlock {
@@ -94,21 +67,6 @@ impl Attachments {
         }
         Ok(content)
     }
-}
-
-/// The media type and the base64 of `data:<type>;base64,<base64>`.
-fn data_url(content: &str) -> Option<(&str, &str)> {
-    let (head, base64) = content.trim_start().strip_prefix("data:")?.split_once(',')?;
-    Some((head.strip_suffix(";base64")?, base64))
-}
-
-/// A name that is one, and no way to somewhere: the last part of a path, on one line.
-fn name(given: &str) -> Option<String> {
-    let last = given.rsplit(['/', '\\']).next().unwrap_or_default();
-    let printed = last.chars().filter(|c| !c.is_control());
-    let name: String = printed.take(NAME_CHARS_MAX).collect();
-    let name = name.trim();
-    (!name.is_empty() && name != "." && name != "..").then(|| name.to_owned())
 }
 
 /// Base64 as the bytes that it stands for.
@@ -132,107 +90,11 @@ pub(crate) fn is_seen_or_heard(base64: &str) -> bool {
         .any(|kind| mime_type.starts_with(kind))
 }
 
-/// Base64 as the bytes that it stands for, a part at a time.
-struct Decoder {
-    base64: Vec<u8>,
-    /// Up to where it was decoded.
-    at: usize,
-    decoded: Vec<u8>,
-    /// Up to where that was read.
-    read: usize,
-}
-
-impl Decoder {
-    fn new(base64: String) -> Self {
-        let mut base64 = base64.into_bytes();
-        base64.retain(|byte| !byte.is_ascii_whitespace());
-        // Padding says nothing that the length does not; without it every part is decoded in one way.
-        while base64.last() == Some(&b'=') {
-            base64.pop();
-        }
-        for byte in &mut base64 {
-            *byte = match *byte {
-                b'-' => b'+', // the spelling for URLs
-                b'_' => b'/',
-                other => other,
-            };
-        }
-        Self {
-            base64,
-            at: 0,
-            decoded: Vec::new(),
-            read: 0,
-        }
-    }
-}
-
-impl Read for Decoder {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        if self.read == self.decoded.len() && self.at < self.base64.len() {
-            let end = self.base64.len().min(self.at + PART);
-            let part = self.base64.get(self.at..end).unwrap_or_default();
-            let encoding = if part.len().is_multiple_of(4) {
-                BASE64
-            } else {
-                BASE64_NOPAD
-            };
-            self.decoded = encoding
-                .decode(part)
-                .map_err(|_| io::Error::from(io::ErrorKind::InvalidData))?;
-            (self.at, self.read) = (end, 0);
-        }
-        let left = self.decoded.get(self.read..).unwrap_or_default();
-        let count = left.len().min(out.len());
-        if let (Some(to), Some(from)) = (out.get_mut(..count), left.get(..count)) {
-            to.copy_from_slice(from);
-        }
-        self.read += count;
-        Ok(count)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use data_encoding::BASE64;
+
     use super::*;
-
-    fn decoded(base64: &str) -> io::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        Decoder::new(base64.to_owned())
-            .read_to_end(&mut bytes)
-            .map(|_| bytes)
-    }
-
-    #[test]
-    fn base64_is_read_in_every_spelling_and_of_every_length() {
-        for length in [1, 2, 3, 4, 5, PART - 1, PART, PART + 1, 3 * PART + 2] {
-            let bytes: Vec<u8> = (0..length).map(|n| u8::try_from(n % 251).unwrap()).collect();
-            for spelled in [
-                BASE64.encode(&bytes),
-                BASE64_NOPAD.encode(&bytes),
-                data_encoding::BASE64URL.encode(&bytes),
-                format!(" {}\r\n", BASE64.encode(&bytes)),
-            ] {
-                assert_eq!(decoded(&spelled).unwrap(), bytes, "{length}");
-            }
-        }
-        for wrong in ["a", "ab*d", "é", "abcde"] {
-            assert_eq!(
-                decoded(wrong).unwrap_err().kind(),
-                io::ErrorKind::InvalidData,
-                "{wrong}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_name_from_outside_is_a_name_and_no_path() {
-        assert_eq!(name("../../etc/passwd"), Some("passwd".to_owned()));
-        assert_eq!(name("C:\\Users\\a\\cat.png"), Some("cat.png".to_owned()));
-        assert_eq!(name("a\nb\u{1b}[31m.png"), Some("ab[31m.png".to_owned()));
-        for nothing in ["", "..", "a/", " ", "\u{7}"] {
-            assert_eq!(name(nothing), None, "{nothing:?}");
-        }
-    }
 
     #[test]
     fn what_is_seen_or_heard_is_told_by_its_first_bytes() {

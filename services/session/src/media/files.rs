@@ -78,6 +78,20 @@ impl Media {
         declared: Option<String>,
         bytes_max: u64,
     ) -> Result<Kept, Error> {
+        self.keep_for(UNNAMED_KEPT, bytes, declared, bytes_max).await
+    }
+
+    /// The same, for at least this long although no transcript names it.
+    ///
+    /// # Errors
+    /// As above.
+    pub(crate) async fn keep_for(
+        &self,
+        time: Duration,
+        bytes: impl Read + Send + 'static,
+        declared: Option<String>,
+        bytes_max: u64,
+    ) -> Result<Kept, Error> {
         let _adding = self.gate.read().await;
         let folder = Arc::clone(&self.folder);
         let written = task::spawn_blocking(move || write(&folder, bytes, declared.as_deref(), bytes_max));
@@ -86,7 +100,8 @@ impl Media {
             id: kept.id.clone(),
             mime_type: kept.mime_type.clone(),
             bytes: i64::try_from(kept.bytes).unwrap_or(i64::MAX),
-            kept_at: self.clock.now(),
+            // The sweep counts from here.
+            kept_at: self.clock.now() + time.saturating_sub(UNNAMED_KEPT),
         };
         self.rows.keep(row, TOTAL_BYTES_MAX).await?;
         Ok(kept)

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::pin::Pin;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt, TryStreamExt, stream};
@@ -71,6 +72,7 @@ impl MediaGrpc {
         let KeepMediaHead {
             declared_mime_type,
             max_bytes,
+            keep_seconds,
         } = first.head.unwrap_or_default();
         let (bytes, read) = mpsc::channel(PARTS_MAX);
         let incoming = Incoming {
@@ -88,7 +90,9 @@ impl MediaGrpc {
             }
         };
         let bytes_max = u64::try_from(max_bytes).unwrap_or(0);
-        let (kept, ()) = tokio::join!(self.0.keep(incoming, declared_mime_type, bytes_max), feed);
+        let time = Duration::from_secs(keep_seconds.map_or(0, i64::unsigned_abs));
+        let keep = self.0.keep_for(time, incoming, declared_mime_type, bytes_max);
+        let (kept, ()) = tokio::join!(keep, feed);
         let kept = kept.map_err(Status::from)?;
         Ok(KeepMediaResponse {
             id: kept.id.to_string(),

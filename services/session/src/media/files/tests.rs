@@ -126,6 +126,24 @@ async fn a_medium_is_swept_when_no_transcript_names_it_any_more_and_not_before()
 }
 
 #[tokio::test]
+async fn what_waits_for_its_chat_is_kept_for_as_long_as_it_may_wait() {
+    const DAY: Duration = Duration::from_secs(24 * 3600);
+    let bench = Bench::with(&Clock::fixed(1_000_000));
+    let at = Timestamp::from_ms(1_000_000);
+    let waits = bench.media.keep_for(DAY, PNG, None, 1000).await.unwrap();
+    // Handed in once more for an hour, it is kept no shorter.
+    assert_eq!(bench.keep(PNG).await, waits);
+
+    let rows = &bench.stores.media;
+    let swept_at = |age: Duration| rows.forget_unnamed(at + age - UNNAMED_KEPT);
+    assert_eq!(swept_at(DAY).await.unwrap(), []);
+    assert_eq!(
+        swept_at(DAY + Duration::from_secs(1)).await.unwrap(),
+        [waits.id]
+    );
+}
+
+#[tokio::test]
 async fn all_media_together_are_bounded() {
     let bench = Bench::new();
     let row = |digit: char, bytes: i64| MediaRow {

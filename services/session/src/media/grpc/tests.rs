@@ -83,6 +83,7 @@ async fn kept(
         head: Some(KeepMediaHead {
             declared_mime_type: Some("image/png".into()),
             max_bytes,
+            keep_seconds: None,
         }),
         data: Bytes::new(),
     };
