@@ -33,6 +33,7 @@ pub(crate) async fn run(common: &Common, message: &Message, style: Style) -> Res
     let MessageVerb::Send(send) = &message.verb;
     let text = text_of(send)?;
     let files = files_of(&send.file)?;
+    let choices: Vec<Value> = send.choice.iter().map(|choice| choice_of(choice)).collect();
     let key = send.key.clone().unwrap_or_else(|| Uuid::new_v4().to_string());
     let params = given([
         ("to", json!(send.to)),
@@ -43,6 +44,7 @@ pub(crate) async fn run(common: &Common, message: &Message, style: Style) -> Res
         ("threadId", json!(send.thread)),
         ("replyToId", json!(send.reply_to)),
         ("attachments", json!((!files.is_empty()).then_some(files))),
+        ("choices", json!((!choices.is_empty()).then_some(choices))),
     ]);
     let mut caller = Caller::connect(common, style, &["send"]).await?;
     let answer = caller.ask("send", &params).await?;
@@ -68,7 +70,7 @@ fn text_of(send: &MessageSend) -> Result<String, Failed> {
     } else {
         send.text.join(" ")
     };
-    if text.trim().is_empty() && send.file.is_empty() {
+    if text.trim().is_empty() && send.file.is_empty() && send.choice.is_empty() {
         return Err(Failed::new(
             Exit::Usage,
             "there is nothing to send: the text is empty",
@@ -81,6 +83,14 @@ fn text_of(send: &MessageSend) -> Result<String, Failed> {
         ));
     }
     Ok(text)
+}
+
+/// A label, and what stands for it.
+fn choice_of(choice: &str) -> Value {
+    match choice.split_once('=') {
+        Some((label, value)) => json!({"label": label, "value": value}),
+        None => json!({"label": choice}),
+    }
 }
 
 /// The files as clients attach them.
@@ -110,7 +120,15 @@ fn files_of(paths: &[impl AsRef<Path>]) -> Result<Vec<Value>, Failed> {
 
 #[cfg(test)]
 mod tests {
-    use super::files_of;
+    use super::{choice_of, files_of};
+
+    #[test]
+    fn a_choice_has_a_label_and_may_say_something_else() {
+        use serde_json::json;
+
+        assert_eq!(choice_of("Yes"), json!({"label": "Yes"}));
+        assert_eq!(choice_of("No=/deny a=b"), json!({"label": "No", "value": "/deny a=b"}));
+    }
 
     #[test]
     fn files_are_read_whole_and_what_cannot_be_sent_is_said_before_anything_is() {
@@ -123,7 +141,10 @@ mod tests {
 
         let files = files_of(&[file("cat.txt", b"hi")]).expect("it is there");
 
-        assert_eq!(files, [serde_json::json!({"fileName": "cat.txt", "content": "aGk="})]);
+        assert_eq!(
+            files,
+            [serde_json::json!({"fileName": "cat.txt", "content": "aGk="})]
+        );
         let refused = |path| files_of(&[path]).expect_err("it cannot be sent").to_string();
         assert!(refused(folder.path().join("dog.txt")).contains("cannot read"));
         assert!(refused(file("nothing", b"")).contains("is empty"));

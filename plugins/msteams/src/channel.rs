@@ -110,6 +110,7 @@ impl ChannelAdapter for Channel {
                 }),
                 idempotent_sends: false,
                 separate_sends: true,
+                choices_max: 0, // cards are the plugin's own method, `msteams.card.send`
             }),
             limits: Some(ChannelLimits {
                 parts_max: 10,

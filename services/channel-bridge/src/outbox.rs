@@ -9,6 +9,7 @@ pub(crate) mod due;
 mod files;
 pub(crate) mod grpc;
 pub(crate) mod plan;
+mod presentation;
 mod shown;
 pub(crate) mod store;
 

@@ -8,11 +8,14 @@
 //! beside those of a known block stay where they are.
 
 pub mod attachment;
+pub mod choices;
 mod fallback;
 mod json;
 mod wire;
 
 use serde_json::value::RawValue;
+
+pub use self::choices::Choice;
 
 /// Blocks of one message at most. The contract declares the same bound.
 pub const BLOCKS_MAX: usize = 256;
@@ -39,6 +42,8 @@ pub enum Block {
     ToolResult(ToolResult),
     /// What the model thought before it spoke.
     Thinking(Thinking),
+    /// What whoever reads it may choose from.
+    Choices(Vec<Choice>),
     /// Something that only its writer understands.
     Opaque(Json),
 }
@@ -147,6 +152,8 @@ pub enum ContentError {
     MediaWithoutSource,
     /// A result within a result.
     NestedResult,
+    /// Choices that no platform could carry.
+    Choices(&'static str),
 }
 
 impl ContentError {
@@ -159,6 +166,7 @@ impl ContentError {
             Self::TooLarge => "is larger than 8 MiB",
             Self::MediaWithoutSource => "holds a medium without an id and without a URL",
             Self::NestedResult => "holds a tool result within a tool result",
+            Self::Choices(problem) => problem,
         }
     }
 }
@@ -196,6 +204,7 @@ impl Content {
         self.blocks.iter().all(|block| match block {
             Block::Text(Text { text, .. }) => text.trim().is_empty(),
             Block::Thinking(Thinking { text, signature }) => text.trim().is_empty() && signature.is_none(),
+            Block::Choices(choices) => choices.is_empty(),
             Block::Media(_) | Block::ToolCall(_) | Block::ToolResult(_) | Block::Opaque(_) => false,
         })
     }
@@ -273,6 +282,7 @@ impl Block {
             | Self::ToolCall(_)
             | Self::ToolResult(_)
             | Self::Thinking(_)
+            | Self::Choices(_)
             | Self::Opaque(_) => None,
         }
     }
@@ -286,6 +296,7 @@ impl Block {
             Self::Thinking(Thinking { text, signature }) => {
                 text.len() + signature.as_ref().map_or(0, String::len)
             }
+            Self::Choices(choices) => choices.iter().map(Choice::bytes).sum(),
             Self::Opaque(json) => json.get().len(),
         }
     }

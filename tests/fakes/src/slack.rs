@@ -397,6 +397,23 @@ pub fn channel(channel: &str, person: &str, ts: &str, text: &str, more: Value) -
     message
 }
 
+/// Somebody presses a button below a message, by what it is called and stands for; more fields over it.
+#[must_use]
+pub fn pressed(channel: &str, person: &str, ts: &str, (name, value): (&str, &str), more: Value) -> Value {
+    let mut press = json!({
+        "type": "block_actions", "api_app_id": "A1", "trigger_id": format!("trigger.{ts}.{value}"),
+        "user": {"id": person, "username": "anna", "name": "anna", "team_id": TEAM},
+        "team": {"id": TEAM, "domain": "home"}, "channel": {"id": channel, "name": "office"},
+        "container": {"type": "message", "message_ts": ts, "channel_id": channel},
+        "message": {"type": "message", "ts": ts, "user": BOT, "bot_id": BOT_ID, "text": "a question"},
+        "actions": [{"type": "button", "action_id": name, "block_id": "b", "value": value, "action_ts": "1790000009.000001"}],
+    });
+    if let (Some(fields), Value::Object(more)) = (press.as_object_mut(), more) {
+        fields.extend(more);
+    }
+    press
+}
+
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")

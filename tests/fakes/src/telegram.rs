@@ -215,6 +215,27 @@ impl BotApi {
         id
     }
 
+    /// Somebody presses a button below a message of the bot's, by what it stands for. The number of the press.
+    pub fn presses(&self, person: i64, message: i64, value: &str) -> String {
+        let seen = self.seen().into_iter().find(|seen| seen.id == message);
+        let (chat, topic) = seen.map(|seen| (seen.chat, seen.topic)).unwrap_or_default();
+        let chat: i64 = chat.parse().unwrap_or(person);
+        let kind = if chat < 0 { "supergroup" } else { "private" };
+        let press = format!("press-{}", self.next_message());
+        let mut below = json!({
+            "message_id": message, "date": 1_790_000_001, "text": "a question", "chat": {"id": chat, "type": kind},
+            "from": {"id": BOT, "is_bot": true, "first_name": "Gate", "username": NAME},
+        });
+        if let Some(topic) = topic {
+            below["message_thread_id"] = json!(topic);
+            below["is_topic_message"] = json!(true);
+        }
+        let query = json!({"id": press, "from": {"id": person, "is_bot": false, "first_name": "Anna"},
+            "message": below, "chat_instance": "1", "data": value});
+        self.update("callback_query", query);
+        press
+    }
+
     /// An update as it stands, with the next number.
     pub fn update(&self, kind: &str, message: Value) {
         let mut told = self.told.lock();
@@ -447,7 +468,7 @@ async fn answer(
             shared.lock().webhook = None;
             Ok(json!(true))
         }
-        "sendChatAction" | "setMessageReaction" => Ok(json!(true)),
+        "sendChatAction" | "setMessageReaction" | "answerCallbackQuery" => Ok(json!(true)),
         "sendMessage" => send(shared, body),
         "sendPhoto" | "sendDocument" | "sendVoice" | "sendAudio" | "sendVideo" | "sendAnimation" => {
             send_file(shared, method, body, file)

@@ -377,13 +377,54 @@ async fn bring(
     fault::json(200, &json!({"id": id}))
 }
 
+/// Buttons and lists as Meta takes them.
+fn is_interactive(what: &Value) -> bool {
+    let within = |text: &Value, most: usize| {
+        let text = text.as_str().unwrap_or_default();
+        (1..=most).contains(&text.chars().count())
+    };
+    let action = &what["action"];
+    let empty = Vec::new();
+    let list = |value: &Value| value.as_array().unwrap_or(&empty).clone();
+    let options = match what["type"].as_str() {
+        Some("button") => {
+            let buttons = list(&action["buttons"]);
+            let right =
+                buttons.len() <= 3 && buttons.iter().all(|button| within(&button["reply"]["title"], 20));
+            let replies = buttons.iter().map(|button| button["reply"].clone());
+            replies
+                .collect::<Vec<_>>()
+                .into_iter()
+                .filter(|_| right)
+                .collect()
+        }
+        Some("list") if within(&action["button"], 20) => {
+            let rows = list(&action["sections"][0]["rows"]);
+            let describes = |row: &Value| row.get("description").is_none_or(|words| within(words, 72));
+            let right = |row: &Value| within(&row["title"], 24) && describes(row);
+            let all_right = rows.len() <= 10 && rows.iter().all(right);
+            rows.into_iter().filter(|_| all_right).collect()
+        }
+        _ => Vec::new(),
+    };
+    let mut ids: Vec<String> = options.iter().map(|option| option["id"].to_string()).collect();
+    ids.sort();
+    ids.dedup();
+    let ids_right = ids.len() == options.len() && options.iter().all(|option| within(&option["id"], 256));
+    within(&what["body"]["text"], 1024) && !options.is_empty() && ids_right
+}
+
 fn take(shared: &Shared, body: &Value) -> Response {
     let mut told = shared.lock();
     let kind = body["type"].as_str().unwrap_or_default();
     let what = &body[kind];
     let brought = what["id"].as_str().and_then(|id| told.brought.get(id)).cloned();
     let file = brought.map(|(name, bytes)| (kind.to_owned(), name, bytes));
+    if kind == "interactive" && !is_interactive(what) {
+        return no(131_009, "Parameter value is not valid");
+    }
     let sent = what["body"].as_str().or(what["caption"].as_str());
+    let sent = sent.or(what["body"]["text"].as_str());
     let sent = sent.unwrap_or_default().to_owned();
     let to = body["to"]
         .as_str()

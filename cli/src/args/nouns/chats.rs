@@ -235,6 +235,7 @@ Examples:
   df -h | gatehouse message send --to anna -           the text from the standard input
   gatehouse message send --to anna --key backup-2026-11-27 \"the backup is done\"
   gatehouse message send --to anna --file report.pdf --file chart.png \"this month\"
+  gatehouse message send --to anna --choice Yes --choice \"No=/deny 7\" \"shall I?\"
 
 It ends when the message is stored in the outbox; `gatehouse channels` shows what waits. With --key a repeat sends nothing.")]
 pub(crate) struct Message {
@@ -254,11 +255,14 @@ pub(crate) enum MessageVerb {
 #[derive(Debug, Args)]
 pub(crate) struct MessageSend {
     /// The text; - is the standard input
-    #[arg(required_unless_present = "file")]
+    #[arg(required_unless_present_any = ["file", "choice"])]
     pub(crate) text: Vec<String>,
     /// A file that goes with it; may be given several times
     #[arg(long, value_name = "PATH")]
     pub(crate) file: Vec<PathBuf>,
+    /// A button below it, and what whoever presses it says [default: the label]; may be given several times
+    #[arg(long, value_name = "LABEL[=VALUE]")]
+    pub(crate) choice: Vec<String>,
     /// The conversation on the platform: a room, a chat or a person
     #[arg(long)]
     pub(crate) to: String,

@@ -26,6 +26,8 @@ pub(crate) struct Capabilities {
     pub(crate) typing: bool,
     /// An answer can be shown while it is being written. Where not, an adapter never sees a [`Preview`](super::Preview).
     pub(crate) previews: Option<Previews>,
+    /// How many choices one message can offer as buttons. Where there are more, they are words.
+    pub(crate) choices: usize,
     /// The platform recognises a repeated [`SendPart::key`](super::SendPart::key). If not, a repeat after an unknown
     /// outcome may be seen twice, and is flagged.
     pub(crate) idempotent_sends: bool,
@@ -46,6 +48,7 @@ impl Capabilities {
             reactions: false,
             typing: false,
             previews: None,
+            choices: 0,
             idempotent_sends: false,
             separate_sends: false,
         }
@@ -60,6 +63,7 @@ impl Capabilities {
                 let fits = media.size_bytes.is_none_or(|size| size <= self.media_bytes_max);
                 self.media && media.source.id().is_some() && fits
             }
+            Block::Choices(choices) => !choices.is_empty() && choices.len() <= self.choices,
             Block::ToolCall(_) | Block::ToolResult(_) | Block::Thinking(_) | Block::Opaque(_) => false,
         }
     }
@@ -75,6 +79,7 @@ impl Capabilities {
             reactions,
             typing,
             previews,
+            choices,
             idempotent_sends,
             separate_sends: _,
         } = *self;
@@ -85,6 +90,7 @@ impl Capabilities {
             (reactions, "reactions"),
             (typing, "typing"),
             (previews.is_some(), "previews"),
+            (choices > 0, "choices"),
             (idempotent_sends, "idempotentSends"),
         ]
         .into_iter()

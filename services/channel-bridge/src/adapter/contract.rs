@@ -1,6 +1,7 @@
 //! What every adapter must hold, against a real platform or the nearest thing to one. An adapter's tests implement
 //! [`Platform`] and list the promises with [`contract!`].
 
+pub(crate) mod choices;
 pub(crate) mod files;
 pub(crate) mod previews;
 

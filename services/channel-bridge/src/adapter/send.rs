@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use gatehouse_core::Timestamp;
-use gatehouse_core::content::Media;
+use gatehouse_core::content::{Choice, Media};
 use tokio::sync::oneshot;
 
 use crate::id::{Address, DeliveryKey, MessageId};
@@ -29,6 +29,8 @@ pub(crate) struct SendPart {
     pub(crate) replaces: Option<String>,
     /// What goes with it. Empty where the platform has no [`Capabilities::media`](super::Capabilities::media).
     pub(crate) media: Vec<Media>,
+    /// What whoever reads it may choose from. Never more than [`Capabilities::choices`](super::Capabilities::choices), and beside words only.
+    pub(crate) choices: Vec<Choice>,
     /// When the message was made.
     pub(crate) created_at: Timestamp,
 }

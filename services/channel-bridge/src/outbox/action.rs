@@ -5,6 +5,7 @@ use gatehouse_proto::channel::v1::{ActOnMessageRequest, SendMessageRequest, Sent
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::presentation;
 use crate::error::Error;
 
 const SEND: &str = "send";
@@ -44,9 +45,12 @@ pub(crate) fn read(request: ActOnMessageRequest) -> Result<SendMessageRequest, E
     let target = params.text(&["target"])?;
     let to = params.text(&["to"])?.map(|to| bare(&to, &channel).to_owned());
     let to = to.or(target);
+    let presented = presentation::read(params.0.remove("presentation"), params.0.remove("buttons"))?;
+    let words = params.text(&["message", "text"])?;
+    let words: Vec<String> = words.into_iter().chain(presented.paragraphs).collect();
     let message = SendMessageRequest {
         to: to.ok_or_else(|| Error::Invalid("/params", "target or to is missing".to_owned()))?,
-        message: params.text(&["message", "text"])?.unwrap_or_default(),
+        message: words.join("\n\n"),
         idempotency_key,
         account_id,
         thread_id: params.text(&["threadId"])?,
@@ -58,12 +62,13 @@ pub(crate) fn read(request: ActOnMessageRequest) -> Result<SendMessageRequest, E
         content_type: params.text(&["contentType"])?,
         media_url: params.text(&["media", "mediaUrl"])?,
         media_urls: params.texts("mediaUrls")?,
+        choices: presented.choices,
     };
     params.end()?;
     let files = [&message.buffer, &message.media_url];
-    let sends_files = files.iter().any(|file| file.is_some())
-        || !(message.attachments.is_empty() && message.media_urls.is_empty());
-    if message.message.is_empty() && !sends_files {
+    let sends_more = files.iter().any(|file| file.is_some())
+        || !(message.attachments.is_empty() && message.media_urls.is_empty() && message.choices.is_empty());
+    if message.message.is_empty() && !sends_more {
         let problem = "message or text is missing".to_owned();
         return Err(Error::Invalid("/params", problem));
     }
@@ -180,11 +185,13 @@ mod tests {
         // The shape of OpenClaw's `message send`.
         let params = json!({"pin": false, "gifPlayback": false, "forceDocument": false, "silent": false, "json": true, "dryRun": false,
             "verbose": false, "channel": "irc", "target": "Home", "to": "irc:#home", "message": "hi", "media": "", "buttons": [],
+            "presentation": {"blocks": [{"type": "buttons", "buttons": [{"label": "Yes", "value": "cmd:yes"}]}]},
             "threadId": 7, "action": "send", "__sessionKey": "agent:main:main", "__agentId": "main"});
 
         let message = asked("send", &params).unwrap();
 
         assert_eq!((message.to.as_str(), message.message.as_str()), ("#home", "hi"));
+        assert_eq!(message.choices[0].value, "cmd:yes");
         assert_eq!(
             (
                 message.channel.as_deref(),
@@ -202,7 +209,10 @@ mod tests {
 
         let message = asked("send", &params).unwrap();
 
-        assert_eq!((message.message.as_str(), message.buffer.as_deref()), ("", Some("aGk=")));
+        assert_eq!(
+            (message.message.as_str(), message.buffer.as_deref()),
+            ("", Some("aGk="))
+        );
         assert_eq!(message.filename.as_deref(), Some("cat.png"));
         assert_eq!(message.media_url.as_deref(), Some("https://a.example/dog.png"));
         assert_eq!(message.attachments[0].file_name.as_deref(), Some("a.txt"));

@@ -228,7 +228,12 @@ impl Delivering {
         }
         let content = &delivery.content;
         let message = self.linked(content.message.clone()).await;
-        let Plan { parts, rest, media } = Plan::of(message, &content.to, capabilities, limits);
+        let Plan {
+            parts,
+            rest,
+            media,
+            choices,
+        } = Plan::of(message, &content.to, capabilities, limits);
         let (mut late, mut doubtful) = (delivery.late, false);
         let parts = store
             .parts(lease.clone(), delivery.seq, parts, rest, clock.now())
@@ -266,9 +271,11 @@ impl Delivering {
             // Media come behind the words: they are what the words are about.
             let medium = (part.position as usize).checked_sub(first_medium);
             let with = medium.and_then(|place| media.get(place)).cloned();
+            let is_last_of_the_words = part.position as usize + 1 == first_medium;
             let leaving = Leaving {
                 part: &part,
                 media: with.into_iter().collect(),
+                choices: if is_last_of_the_words { &choices } else { &[] },
                 label,
                 repeats,
                 replaces,

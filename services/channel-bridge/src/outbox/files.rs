@@ -13,10 +13,7 @@ pub(crate) struct Files(Vec<File>);
 #[derive(Debug)]
 enum File {
     /// To be kept.
-    Bytes {
-        path: &'static str,
-        file: Attachment,
-    },
+    Bytes { path: &'static str, file: Attachment },
     /// Named by its address.
     Elsewhere(Media),
 }
@@ -162,7 +159,10 @@ mod tests {
             })
             .collect();
         let words = |word: &str| Some(word.to_owned());
-        assert_eq!(shown, [None, words("cat.png"), words("cat.png"), words("text/plain")]);
+        assert_eq!(
+            shown,
+            [None, words("cat.png"), words("cat.png"), words("text/plain")]
+        );
     }
 
     #[test]
@@ -178,7 +178,9 @@ mod tests {
         });
         assert!(empty.contains("no bytes"), "{empty}");
         let many = refused(Given {
-            media_urls: (0..=MEDIA_MAX).map(|n| format!("https://a.example/{n}")).collect(),
+            media_urls: (0..=MEDIA_MAX)
+                .map(|n| format!("https://a.example/{n}"))
+                .collect(),
             ..Given::default()
         });
         assert!(many.contains("several messages"), "{many}");

@@ -4,7 +4,7 @@ mod listing;
 
 use gatehouse_core::{
     Content, Timestamp,
-    content::{Block, Media},
+    content::{Block, Choice, Media},
 };
 use gatehouse_proto::channel::v1::{
     DropDeliveriesRequest, DropOutboxRequest, DropOutboxResponse, EnqueueDeliveryRequest, ListOutboxRequest,
@@ -35,6 +35,7 @@ pub(crate) struct Message {
     thread_id: Option<String>,
     reply_to_id: Option<MessageId>,
     text: String,
+    choices: Vec<Choice>,
     /// What goes with it.
     pub(crate) files: Files,
 }
@@ -57,6 +58,7 @@ impl TryFrom<SendMessageRequest> for Message {
             content_type,
             media_url,
             media_urls,
+            choices,
         } = request;
         let files = Files::read(Given {
             attachments,
@@ -66,7 +68,10 @@ impl TryFrom<SendMessageRequest> for Message {
             media_url,
             media_urls,
         })?;
-        if message.is_empty() && files.is_empty() {
+        let choices = choices.into_iter().map(|choice| (choice.label, choice.value));
+        let choices =
+            Choice::read(choices).map_err(|problem| Error::Invalid("/choices", problem.to_owned()))?;
+        if message.is_empty() && files.is_empty() && choices.is_empty() {
             let problem = "is empty: there is nothing to send".to_owned();
             return Err(Error::Invalid("/message", problem));
         }
@@ -80,6 +85,7 @@ impl TryFrom<SendMessageRequest> for Message {
             thread_id,
             reply_to_id: answered(reply_to_id)?,
             text: message,
+            choices,
             files,
         })
     }
@@ -114,8 +120,10 @@ impl Message {
     /// The delivery, with the files that were kept for it.
     pub(crate) fn from(self, account: AccountKey, files: Vec<Media>, now: Timestamp) -> NewDelivery {
         let words = (!self.text.is_empty()).then(|| Block::text(self.text));
+        let choices = (!self.choices.is_empty()).then(|| Block::Choices(self.choices));
         let message: Content = words
             .into_iter()
+            .chain(choices)
             .chain(files.into_iter().map(Block::Media))
             .collect();
         NewDelivery {

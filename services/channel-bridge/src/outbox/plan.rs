@@ -1,6 +1,9 @@
 //! How a message is cut for its platform: what is said at once, and what is kept until somebody asks for more.
 
-use gatehouse_core::{Content, content::Media};
+use gatehouse_core::{
+    Content,
+    content::{Choice, Media},
+};
 
 use super::shown::Shown;
 use crate::{
@@ -26,6 +29,8 @@ pub(crate) struct Plan {
     pub(crate) rest: Option<Rest>,
     /// What the last parts consist of.
     pub(crate) media: Vec<Media>,
+    /// What stands below the last words.
+    pub(crate) choices: Vec<Choice>,
 }
 
 /// What was not said of an answer yet.
@@ -39,13 +44,18 @@ pub(crate) struct Rest {
 impl Plan {
     /// The same message gives the same plan, always: parts that were sent are told by their place.
     pub(crate) fn of(message: Content, to: &Address, capabilities: &Capabilities, limits: &Limits) -> Self {
-        let Shown { text, media } = Shown::of(message, capabilities);
+        let Shown { text, media, choices } = Shown::of(message, capabilities);
         let shape = capabilities.text.shape;
         let label = shape.label(LATE_LABEL).len();
         let mut parts = capabilities.text.split(to.as_str(), &text, label);
         let rest = cut(&mut parts, limits.parts_max, shape);
         parts.extend(media.iter().map(|_| String::new()));
-        Self { parts, rest, media }
+        Self {
+            parts,
+            rest,
+            media,
+            choices,
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use gatehouse_core::Content;
-use gatehouse_core::content::{Block, Media, Text};
+use gatehouse_core::content::{Block, Choice, Media, Text};
 
 use super::plan::MEDIA_MAX;
 use crate::adapter::Capabilities;
@@ -13,26 +13,41 @@ use crate::adapter::Capabilities;
 pub(super) struct Shown {
     pub(super) text: String,
     pub(super) media: Vec<Media>,
+    pub(super) choices: Vec<Choice>,
 }
+
+/// What choices stand below where nothing else is said: no platform has buttons without words.
+const CHOOSE: &str = "Choose one:";
 
 impl Shown {
     pub(super) fn of(message: Content, capabilities: &Capabilities) -> Self {
-        let (mut texts, mut media) = (Vec::new(), Vec::new());
+        let (mut texts, mut media, mut offered) = (Vec::new(), Vec::new(), Vec::new());
         let count = Cell::new(0);
+        // One message has one set of buttons.
+        let offers = Cell::new(false);
         let shows = |block: &Block| {
             let is_media = matches!(block, Block::Media(_));
             count.set(count.get() + usize::from(is_media));
-            capabilities.shows(block) && (!is_media || count.get() <= MEDIA_MAX)
+            let is_second = matches!(block, Block::Choices(_)) && offers.replace(true);
+            capabilities.shows(block) && !is_second && (!is_media || count.get() <= MEDIA_MAX)
         };
         for block in message.shown_by(shows).into_blocks() {
             match block {
                 Block::Text(Text { text, .. }) => texts.push(text),
                 Block::Media(shown) => media.push(shown),
+                Block::Choices(choices) => offered = choices,
                 Block::ToolCall(_) | Block::ToolResult(_) | Block::Thinking(_) | Block::Opaque(_) => {}
             }
         }
-        let text = texts.join("\n");
-        Self { text, media }
+        let mut text = texts.join("\n");
+        if !offered.is_empty() && text.trim().is_empty() {
+            CHOOSE.clone_into(&mut text);
+        }
+        Self {
+            text,
+            media,
+            choices: offered,
+        }
     }
 }
 
@@ -62,5 +77,31 @@ mod tests {
             ("see\n[image: cat.png]\nthere", 0)
         );
         assert_eq!((shown.text.as_str(), shown.media.len()), ("see\nthere", 1));
+    }
+
+    #[test]
+    fn choices_are_buttons_where_there_are_enough_and_words_elsewhere() {
+        let words = Capabilities::text_only(TextLimit::new(TextUnit::Chars, 100, TextShape::Plain));
+        let two = Capabilities {
+            choices: 2,
+            ..words.clone()
+        };
+        let message = |count: u32| {
+            let choices = (0..count).map(|n| (format!("c{n}"), String::new()));
+            Content::from(Block::Choices(Choice::read(choices).unwrap()))
+        };
+
+        assert_eq!(Shown::of(message(2), &words).text, "1. c0\n2. c1");
+        let shown = Shown::of(message(2), &two);
+        assert_eq!((shown.text.as_str(), shown.choices.len()), ("Choose one:", 2));
+        let many = Shown::of(message(3), &two);
+        assert_eq!((many.text.lines().count(), many.choices.len()), (3, 0));
+        let twice: Content = message(2)
+            .into_blocks()
+            .into_iter()
+            .chain(message(1).into_blocks())
+            .collect();
+        let twice = Shown::of(twice, &two);
+        assert_eq!((twice.text.as_str(), twice.choices.len()), ("1. c0", 2));
     }
 }

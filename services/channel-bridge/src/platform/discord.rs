@@ -5,6 +5,7 @@
 //! A thread is a channel with a parent: rules and bindings of the parent hold in it.
 
 mod api;
+mod buttons;
 mod channels;
 mod chats;
 mod commands;
@@ -176,6 +177,7 @@ impl Adapter for Discord {
             reactions: true,
             idempotent_sends: true,
             previews: Some(PREVIEWS),
+            choices: buttons::BUTTONS_MAX,
             ..Capabilities::text_only(TEXT)
         }
     }

@@ -6,6 +6,7 @@
 
 mod api;
 mod asked;
+mod buttons;
 mod chats;
 mod config;
 mod event;
@@ -180,6 +181,7 @@ impl Adapter for Slack {
             typing: true,
             reactions: true,
             previews: Some(PREVIEWS),
+            choices: buttons::BUTTONS_MAX,
             ..Capabilities::text_only(TEXT)
         }
     }

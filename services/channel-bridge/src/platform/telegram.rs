@@ -12,6 +12,7 @@ mod guide;
 mod hook;
 mod html;
 mod inbound;
+mod keyboard;
 mod outbound;
 mod pace;
 mod poll;
@@ -148,6 +149,7 @@ impl Adapter for Telegram {
             separate_sends: true,
             typing: true,
             previews: Some(PREVIEWS),
+            choices: keyboard::BUTTONS_MAX,
             ..Capabilities::text_only(TEXT)
         }
     }
@@ -207,7 +209,7 @@ impl Adapter for Telegram {
             return Some(refusal);
         }
         Some(match (self.me.get(), self.speaker.get()) {
-            (Some(me), Some(speaker)) => hook::take(&request, me, speaker.moves(), inbound).await,
+            (Some(me), Some(speaker)) => hook::take(&request, me, speaker, self.clock(), inbound).await,
             _ => hook::answer(503, "not connected yet"),
         })
     }

@@ -5,6 +5,7 @@
 //! of theirs. A business may answer within 24 hours; what Meta took and did not deliver comes back later as a report.
 
 mod api;
+mod buttons;
 mod config;
 mod event;
 mod hook;
@@ -113,6 +114,7 @@ impl Adapter for Whatsapp {
             separate_sends: true,
             typing: true,
             reactions: true,
+            choices: buttons::CHOICES_MAX,
             ..Capabilities::text_only(TEXT)
         }
     }

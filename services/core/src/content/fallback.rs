@@ -1,6 +1,6 @@
 //! What a platform that cannot show a block is told instead.
 
-use super::{Block, Content, Media, Text};
+use super::{Block, Choice, Content, Media, Text};
 
 /// Characters of a medium's name in a sentence: longer ones push the words out of sight.
 const NAME_CHARS_MAX: usize = 120;
@@ -14,6 +14,7 @@ impl Content {
     ///
     /// - a medium is named: `[image: cat.png]`;
     /// - a tool's call and its result, and what the model thought, are not said;
+    /// - choices are a list of what may be said;
     /// - what nobody here understands is said to be there.
     #[must_use]
     pub fn shown_by(self, shows: impl Fn(&Block) -> bool) -> Self {
@@ -26,6 +27,7 @@ impl Content {
                     continue;
                 }
                 Block::Media(media) => media.label(),
+                Block::Choices(choices) => Choice::in_words(&choices),
                 Block::Opaque(_) => UNKNOWN.to_owned(),
                 Block::ToolCall(_) | Block::ToolResult(_) | Block::Thinking(_) => continue,
             };

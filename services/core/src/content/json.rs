@@ -1,5 +1,5 @@
 //! The JSON of transcripts, as v4 clients draw it: a string, or a list of blocks
-//! (`text`, `thinking`, `toolCall`, `toolResult`, and `image`, `audio`, `video`, `file` with an `id` or a `url`).
+//! (`text`, `thinking`, `toolCall`, `toolResult`, `choices`, and `image`, `audio`, `video`, `file` with an `id` or a `url`).
 
 use std::fmt;
 
@@ -8,7 +8,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use super::{
-    Block, Content, ContentError, Json, Media, MediaKind, MediaSource, Text, Thinking, ToolCall, ToolResult,
+    Block, Choice, Content, ContentError, Json, Media, MediaKind, MediaSource, Text, Thinking, ToolCall,
+    ToolResult,
 };
 
 impl Content {
@@ -117,6 +118,14 @@ impl Serialize for Block {
                 map.serialize_entry("thinking", text)?;
                 some(&mut map, "thinkingSignature", signature.as_ref())?;
             }
+            Self::Choices(choices) => {
+                let form = choices.iter().map(|choice| ChoiceForm {
+                    label: choice.label.clone(),
+                    value: choice.value.clone(),
+                });
+                map.serialize_entry("type", "choices")?;
+                map.serialize_entry("choices", &form.collect::<Vec<_>>())?;
+            }
             Self::Opaque(_) => {}
         }
         map.end()
@@ -204,6 +213,11 @@ fn known(json: &str, depth: Depth) -> Option<Block> {
                 failed: form.failed,
             }))
         }
+        "choices" => {
+            let ChoicesForm { choices } = serde_json::from_str(json).ok()?;
+            let choices = choices.into_iter().map(|choice| (choice.label, choice.value));
+            Choice::read(choices).ok().map(Block::Choices)
+        }
         kind => {
             let form: MediaForm = serde_json::from_str(json).ok()?;
             let media = Media {
@@ -258,6 +272,18 @@ struct ToolResultForm {
     content: Box<RawValue>,
     #[serde(default, rename = "isError")]
     failed: bool,
+}
+
+#[derive(Deserialize)]
+struct ChoicesForm {
+    choices: Vec<ChoiceForm>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ChoiceForm {
+    label: String,
+    #[serde(default)]
+    value: String,
 }
 
 #[derive(Deserialize)]

@@ -68,6 +68,25 @@ fn every_block_survives_json_and_the_wire() {
 }
 
 #[test]
+fn choices_survive_as_well_and_are_a_list_for_whoever_has_to_type() {
+    let choice = |label: &str, value: &str| (label.to_owned(), value.to_owned());
+    let choices = Choice::read([choice("Yes", ""), choice("No", "/deny 7")]).unwrap();
+    let content = Content::from_iter([Block::text("Is that right?"), Block::Choices(choices)]);
+
+    assert_eq!(read(&content.to_json()), content);
+    assert_eq!(
+        Content::try_from(proto::Content::from(content.clone())).unwrap(),
+        content
+    );
+    assert_eq!(content.into_words(), "Is that right?\n1. Yes\n2. No: say /deny 7");
+    let blank = r#"[{"type":"choices","choices":[{"label":" "}]}]"#;
+    assert!(
+        matches!(read(blank).blocks(), [Block::Opaque(_)]),
+        "kept as it is"
+    );
+}
+
+#[test]
 fn the_shapes_are_those_that_v4_clients_draw() {
     let written: serde_json::Value = serde_json::from_str(&all().to_json()).unwrap();
 

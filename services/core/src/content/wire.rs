@@ -3,7 +3,9 @@
 use gatehouse_proto::common::v1 as proto;
 use gatehouse_proto::common::v1::block::Kind;
 
-use super::{Block, Content, ContentError, Json, Media, MediaSource, Text, Thinking, ToolCall, ToolResult};
+use super::{
+    Block, Choice, Content, ContentError, Json, Media, MediaSource, Text, Thinking, ToolCall, ToolResult,
+};
 
 /// Keeps the place of a block that a newer version wrote and that its contract does not carry to this one.
 const NEWER: &str = r#"{"type":"newer"}"#;
@@ -96,6 +98,10 @@ impl TryFrom<proto::Block> for Block {
             Some(Kind::Thinking(proto::ThinkingBlock { text, signature })) => {
                 Self::Thinking(Thinking { text, signature })
             }
+            Some(Kind::Choices(proto::ChoicesBlock { choices })) => {
+                let choices = choices.into_iter().map(|choice| (choice.label, choice.value));
+                Self::Choices(Choice::read(choices).map_err(ContentError::Choices)?)
+            }
             Some(Kind::Opaque(proto::OpaqueBlock { json })) => Self::Opaque(Json::try_from(json)?),
             None => Self::Opaque(Json::try_from(NEWER.to_owned())?),
         })
@@ -154,10 +160,20 @@ impl From<Block> for proto::Block {
             Block::Thinking(Thinking { text, signature }) => {
                 Kind::Thinking(proto::ThinkingBlock { text, signature })
             }
+            Block::Choices(choices) => Kind::Choices(proto::ChoicesBlock {
+                choices: choices.into_iter().map(Into::into).collect(),
+            }),
             Block::Opaque(json) => Kind::Opaque(proto::OpaqueBlock {
                 json: json.into_string(),
             }),
         };
         Self { kind: Some(kind) }
+    }
+}
+
+impl From<Choice> for proto::Choice {
+    fn from(choice: Choice) -> Self {
+        let Choice { label, value } = choice;
+        Self { label, value }
     }
 }

@@ -109,7 +109,11 @@ fn weighed(row: &ContextRow, thoughts: Thoughts) -> Option<(TurnMessage, usize)>
     let content: Content = content_of(&row.content).filtered(|block| match block {
         Block::Text(Text { notice, .. }) => !notice,
         Block::Thinking(_) => thoughts == Thoughts::Kept,
-        Block::Media(_) | Block::ToolCall(_) | Block::ToolResult(_) | Block::Opaque(_) => true,
+        Block::Media(_)
+        | Block::ToolCall(_)
+        | Block::ToolResult(_)
+        | Block::Choices(_)
+        | Block::Opaque(_) => true,
     });
     if content.is_blank() {
         return None;

@@ -8,10 +8,33 @@ fn words(body: &Value) -> Result<String, (u32, &'static str)> {
     if sent.trim().is_empty() {
         return Err((50_006, "Cannot send an empty message"));
     }
-    if sent.chars().count() > CONTENT_MAX {
+    if sent.chars().count() > CONTENT_MAX || has_wrong_components(body) {
         return Err((50_035, "Invalid Form Body"));
     }
     Ok(sent)
+}
+
+/// Buttons as Discord takes them.
+fn has_wrong_components(body: &Value) -> bool {
+    let rows: Vec<Value> = body["components"].as_array().cloned().unwrap_or_default();
+    let mut ids = Vec::new();
+    for row in &rows {
+        let buttons = row["components"].as_array().cloned().unwrap_or_default();
+        let is_row = row["type"] == json!(1) && (1..=5).contains(&buttons.len());
+        for button in &buttons {
+            let text = |name: &str| button[name].as_str().unwrap_or_default().to_owned();
+            let (id, label) = (text("custom_id"), text("label"));
+            let right = (1..=100).contains(&id.chars().count()) && (1..=80).contains(&label.chars().count());
+            if button["type"] != json!(2) || !right || ids.contains(&id) {
+                return true;
+            }
+            ids.push(id);
+        }
+        if !is_row {
+            return true;
+        }
+    }
+    rows.len() > 5
 }
 
 fn unknown_message() -> Response {

@@ -59,8 +59,40 @@ fn seen(
     json!({"channel": channel, "ts": ts, "message": {"ts": ts}})
 }
 
+/// Blocks as Slack takes them.
+fn blocks(body: &Value) -> Result<(), &'static str> {
+    let within = |text: &Value, most: usize| {
+        let text = text.as_str().unwrap_or_default();
+        (1..=most).contains(&text.chars().count())
+    };
+    let blocks = body["blocks"].as_array();
+    if blocks.is_some_and(|blocks| blocks.len() > 50) {
+        return Err("invalid_blocks");
+    }
+    for block in blocks.into_iter().flatten() {
+        let right = match block["type"].as_str() {
+            Some("section") => within(&block["text"]["text"], 3000),
+            Some("actions") => {
+                let buttons = block["elements"].as_array();
+                let right = |button: &Value| {
+                    within(&button["text"]["text"], 75)
+                        && within(&button["value"], 2000)
+                        && within(&button["action_id"], 255)
+                };
+                buttons.is_some_and(|buttons| (1..=25).contains(&buttons.len()) && buttons.iter().all(right))
+            }
+            _ => false,
+        };
+        if !right {
+            return Err("invalid_blocks");
+        }
+    }
+    Ok(())
+}
+
 pub(super) fn post(told: &mut Told, body: &Value) -> Answer {
     let sent = words(body)?;
+    blocks(body)?;
     enter(told, &text(body, "channel"))?;
     Ok(say(told, body, sent, false))
 }

@@ -38,6 +38,7 @@ fn chat(body: &Value) -> String {
 
 pub(super) fn edit(shared: &Shared, body: &Value) -> Result<Value, Refusal> {
     let (sent, text) = words(body)?;
+    keyboard(body)?;
     let (id, chat) = (body["message_id"].as_i64().unwrap_or(0), chat(body));
     let mut told = shared.lock();
     let Some(seen) = told
@@ -117,7 +118,26 @@ pub(super) fn send_file(
     Ok(seen(shared, body, caption, file))
 }
 
+/// Buttons as Telegram takes them.
+fn keyboard(body: &Value) -> Result<(), Refusal> {
+    let rows = body["reply_markup"]["inline_keyboard"].as_array();
+    for row in rows.into_iter().flatten() {
+        let row = row.as_array().filter(|row| !row.is_empty() && row.len() <= 8);
+        for button in row.ok_or_else(|| bad("object expected as reply markup"))? {
+            let data = button["callback_data"].as_str().unwrap_or_default();
+            if button["text"].as_str().is_none_or(str::is_empty) {
+                return Err(bad("text buttons are unallowed in the inline keyboard"));
+            }
+            if data.is_empty() || data.len() > 64 {
+                return Err(bad("BUTTON_DATA_INVALID"));
+            }
+        }
+    }
+    Ok(())
+}
+
 pub(super) fn send(shared: &Shared, body: &Value) -> Result<Value, Refusal> {
+    keyboard(body)?;
     Ok(seen(shared, body, words(body)?, None))
 }
 

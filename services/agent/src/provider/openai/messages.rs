@@ -15,7 +15,7 @@
 use std::collections::HashSet;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use gatehouse_core::content::{Block, Content, Media, MediaKind, Text};
+use gatehouse_core::content::{Block, Choice, Content, Media, MediaKind, Text};
 use serde_json::{Value, json};
 
 use crate::request::{Medium, Message, Role, Shelf, TRANSCRIPT};
@@ -211,6 +211,7 @@ fn words(content: &Content, eyes: Eyes<'_>) -> String {
             Some(text) => format!("{}\n{text}", media.label()),
             None => format!("{} (not included)", media.label()),
         }),
+        Block::Choices(choices) => Some(Choice::in_words(choices)),
         Block::Text(_)
         | Block::ToolCall(_)
         | Block::ToolResult(_)

@@ -72,11 +72,19 @@ async fn a_file_goes_along_and_is_kept_before_the_message_is_stored() {
     assert_eq!(kept[0], (Some("image/png".into()), b"a picture".to_vec()));
 
     let broken = json!({"buffer": "no base64!"});
-    let refused = bench.channels.act_on_message(act("k2", broken)).await.unwrap_err();
+    let refused = bench
+        .channels
+        .act_on_message(act("k2", broken))
+        .await
+        .unwrap_err();
     assert!(refused.message().contains("base64"), "{}", refused.message());
     let away = Failure::new(Kind::Unavailable, "the session service is away");
     bench.session.keep_refusals.lock().unwrap().push(away);
-    let later = bench.channels.act_on_message(act("k3", file())).await.unwrap_err();
+    let later = bench
+        .channels
+        .act_on_message(act("k3", file()))
+        .await
+        .unwrap_err();
     assert_eq!(Failure::from_status(&later).kind, Kind::Unavailable);
 }
 

@@ -2,7 +2,7 @@
 
 use gatehouse_core::{
     Content,
-    content::{Block, Media},
+    content::{Block, Choice, Media},
 };
 
 use tokio::time::{self, Instant};
@@ -22,6 +22,8 @@ use crate::{
 pub(super) struct Leaving<'a> {
     pub(super) part: &'a Part,
     pub(super) media: Vec<Media>,
+    /// What stands below it.
+    pub(super) choices: &'a [Choice],
     /// Whether it says that it is late.
     pub(super) label: bool,
     /// Whether it may have been said before.
@@ -107,6 +109,7 @@ impl Delivering {
         let Leaving {
             part,
             media,
+            choices,
             label,
             repeats,
             replaces,
@@ -156,6 +159,7 @@ impl Delivering {
             text,
             replaces,
             media,
+            choices: choices.to_vec(),
             created_at: content.created_at,
         });
         if line.send(request).await.is_err() {

@@ -93,7 +93,7 @@ pub(super) async fn offer(api: &Api, application: &str) {
 
 /// A chosen command as the message that somebody would have typed.
 pub(super) fn typed(interaction: &Interaction, me: &str) -> Option<Message> {
-    let Chosen { name, options } = interaction
+    let Chosen { name, options, .. } = interaction
         .data
         .as_ref()
         .filter(|_| interaction.kind == COMMAND)?;
@@ -103,6 +103,11 @@ pub(super) fn typed(interaction: &Interaction, me: &str) -> Option<Message> {
         content.push(' ');
         content.extend(option.chars().filter(|c| !c.is_control()).take(OPTION_CHARS_MAX));
     }
+    said(interaction, me, content)
+}
+
+/// What whoever does something with what the bot offers says by that.
+pub(super) fn said(interaction: &Interaction, me: &str, content: String) -> Option<Message> {
     let member = interaction.member.clone();
     let author = member.as_ref().and_then(|member| member.user.clone());
     Some(Message {
@@ -112,7 +117,7 @@ pub(super) fn typed(interaction: &Interaction, me: &str) -> Option<Message> {
         author: Some(author.or_else(|| interaction.user.clone())?),
         member,
         content,
-        // Whoever chooses a command of ours means us.
+        // Whoever uses what is ours means us.
         mentions: vec![User {
             id: me.to_owned(),
             ..User::default()
@@ -121,14 +126,20 @@ pub(super) fn typed(interaction: &Interaction, me: &str) -> Option<Message> {
     })
 }
 
+/// The first answer: what was typed, for whoever chose it alone.
+pub(super) fn taken(typed: &str) -> Value {
+    json!({"type": MESSAGE, "data": {"content": format!("`{}`", typed.replace('`', "'")), "flags": EPHEMERAL,
+        "allowed_mentions": {"parse": []}}})
+}
+
 /// Says that it was taken.
-pub(super) async fn answer(api: &Api, interaction: &Interaction, typed: &str) {
-    let shown = json!({"type": MESSAGE, "data": {"content": format!("`{}`", typed.replace('`', "'")), "flags": EPHEMERAL,
-        "allowed_mentions": {"parse": []}}});
+pub(super) async fn answer(api: &Api, interaction: &Interaction, shown: &Value) {
     let path = ["interactions", &interaction.id, &interaction.token, "callback"];
-    match time::timeout(ANSWER_WITHIN, api.post::<Value>(&path, &shown)).await {
+    match time::timeout(ANSWER_WITHIN, api.post::<Value>(&path, shown)).await {
         Ok(Ok(_)) => {}
-        Ok(Err(error)) => tracing::debug!(%error, "Discord did not take the first answer to a command"),
-        Err(_) => tracing::debug!("Discord did not take the first answer to a command in time"),
+        Ok(Err(error)) => {
+            tracing::debug!(%error, "Discord did not take the first answer to a command or a button")
+        }
+        Err(_) => tracing::debug!("Discord did not take the first answer to a command or a button in time"),
     }
 }

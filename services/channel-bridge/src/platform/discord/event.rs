@@ -75,12 +75,14 @@ pub(super) struct Interaction {
     pub(super) user: Option<User>,
 }
 
-/// A command, and what stands behind it.
+/// A command, and what stands behind it; or a button.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Chosen {
     pub(super) name: String,
     pub(super) options: Vec<ChosenOption>,
+    /// What the button is called.
+    pub(super) custom_id: String,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]

@@ -221,7 +221,7 @@ impl Gateway<'_> {
                 }
             }
             "INTERACTION_CREATE" => {
-                let kept = self.command(data).await;
+                let kept = self.interaction(data).await;
                 self.sessions.passed(seq);
                 if kept {
                     self.sessions.keep().await;

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::markdown::markdown;
@@ -16,6 +17,12 @@ pub(super) const CONTENT_CHARS_MAX: usize = 2000;
 const ROOM_MIN: usize = 400;
 /// The longest nonce, in characters.
 const NONCE_CHARS: usize = 25;
+
+/// A message or a channel.
+#[derive(Deserialize)]
+pub(super) struct Named {
+    pub(super) id: String,
+}
 
 /// A part as messages that Discord takes: one, unless its markup adds more than there is room for.
 pub(super) fn messages(text: &str, room: usize) -> Vec<String> {

@@ -1,13 +1,15 @@
 //! Answers that are still being written: a message that is posted, changed, and becomes the answer.
 
+use gatehouse_core::content::Choice;
 use reqwest::Method;
 use serde_json::Value;
 
 use super::{
     api::ApiError,
+    buttons::below,
     chats::Place,
-    parts::{CONTENT_CHARS_MAX, messages, nonce},
-    say::{Mouth, Named},
+    parts::{CONTENT_CHARS_MAX, Named, messages, nonce},
+    say::Mouth,
 };
 use crate::adapter::{Preview, PreviewError, SendError, Shown};
 
@@ -27,7 +29,7 @@ impl Mouth {
             .pop()
             .unwrap_or_default();
         let id = match &preview.shown {
-            Some(shown) => self.replace(&place, shown, &text).await?,
+            Some(shown) => self.replace(&place, shown, &text, &[]).await?,
             None => self.show_first(preview, &place, &text).await?,
         };
         Ok(Shown { id: Some(id) })
@@ -50,9 +52,15 @@ impl Mouth {
     }
 
     /// Changes a message.
-    pub(super) async fn replace(&self, place: &Place, shown: &str, text: &str) -> Result<String, SendError> {
+    pub(super) async fn replace(
+        &self,
+        place: &Place,
+        shown: &str,
+        text: &str,
+        choices: &[Choice],
+    ) -> Result<String, SendError> {
         let (channel, message) = standing(shown)?;
-        let change = Value::Object(self.content(text));
+        let change = below(Value::Object(self.content(text)), choices);
         let changed = self
             .api
             .patch::<Named>(&["channels", channel, "messages", message], &change)

@@ -9,15 +9,15 @@ use std::{
 use async_trait::async_trait;
 use gatehouse_document::telegram::ReplyToMode;
 use reqwest::Method;
-use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
 use super::{
     api::{Answered, Api, ApiError, Refused},
+    buttons::below,
     chats::Place,
     config::DiscordConfig,
-    parts::{CONTENT_CHARS_MAX, message_id, messages, nonce},
+    parts::{CONTENT_CHARS_MAX, Named, message_id, messages, nonce},
     refusal,
 };
 use crate::{
@@ -51,12 +51,6 @@ pub(super) struct Mouth {
     link_preview: bool,
     /// Reads the files that are to be sent.
     pub(super) media: MediaReader,
-}
-
-/// A message or a channel.
-#[derive(Deserialize)]
-pub(super) struct Named {
-    pub(super) id: String,
 }
 
 impl Mouth {
@@ -157,13 +151,17 @@ impl Mouth {
         let channel = self.channel(&place).await;
         let channel = channel.map_err(|error| self.failed(&place, error))?;
         let mut last = None;
-        for (at, text) in messages(&part.text, CONTENT_CHARS_MAX).iter().enumerate() {
+        let texts = messages(&part.text, CONTENT_CHARS_MAX);
+        for (at, text) in texts.iter().enumerate() {
+            let is_last = at + 1 == texts.len();
+            let choices = if is_last { part.choices.as_slice() } else { &[] };
             if let Some(replaced) = part.replaces.as_deref().filter(|_| at == 0) {
-                last = Some(self.replace(&place, replaced, text).await?);
+                last = Some(self.replace(&place, replaced, text, choices).await?);
                 continue;
             }
             let (nonce, is_first) = (nonce(&part.key, at), part.index == 0 && at == 0);
             let message = self.message(text, &nonce, &channel, part.reply_to_id.as_ref(), is_first);
+            let message = below(message, choices);
             let sent = self
                 .api
                 .post::<Named>(&["channels", &channel, "messages"], &message)

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    commands,
+    buttons, commands,
     event::{Channel, Interaction, Message, Reaction},
     gateway::Gateway,
     inbound::hear,
@@ -45,21 +45,24 @@ impl Gateway<'_> {
         self.take(&message, edited).await
     }
 
-    /// The same of a command that was chosen behind the slash.
-    pub(super) async fn command(self, data: &Value) -> bool {
+    /// The same of a command that was chosen behind the slash, or a button that was pressed.
+    pub(super) async fn interaction(self, data: &Value) -> bool {
         let interaction = match Interaction::deserialize(data) {
             Ok(interaction) => interaction,
             Err(error) => {
-                tracing::warn!(%error, "a command of Discord is not understood and left out");
+                tracing::warn!(%error, "an interaction of Discord is not understood and left out");
                 return false;
             }
         };
-        let Some(typed) = commands::typed(&interaction, self.me) else {
+        let command = commands::typed(&interaction, self.me);
+        let command = command.map(|typed| (commands::taken(&typed.content), typed));
+        let button = || Some((buttons::taken(), buttons::typed(&interaction, self.me)?));
+        let Some((taken, typed)) = command.or_else(button) else {
             return false;
         };
         let kept = self.take(&typed, false).await;
         if kept {
-            commands::answer(self.api, &interaction, &typed.content).await;
+            commands::answer(self.api, &interaction, &taken).await;
         }
         kept
     }

@@ -5,8 +5,8 @@ use gatehouse_core::content::Media;
 use super::{
     api::{ApiError, Refused},
     chats::Place,
-    parts::nonce,
-    say::{Mouth, Named},
+    parts::{Named, nonce},
+    say::Mouth,
 };
 use crate::{
     adapter::{Receipt, SendError, SendPart},

@@ -79,6 +79,7 @@ impl Calls {
             media,
             replaces: part.replaces.clone(),
             created_at: part.created_at.as_ms(),
+            choices: part.choices.iter().cloned().map(Into::into).collect(),
         };
         request.begin();
         wire.id = self.wait(Waiting::Part(Box::new(request)))?;

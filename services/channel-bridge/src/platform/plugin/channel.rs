@@ -3,6 +3,7 @@
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use gatehouse_core::{
+    content::choices::CHOICES_MAX,
     hex,
     plugin::{self, Trouble},
 };
@@ -179,6 +180,7 @@ fn read_capabilities(wire: ChannelCapabilities) -> Capabilities {
         previews,
         idempotent_sends,
         separate_sends,
+        choices_max,
     } = wire;
     Capabilities {
         text: read_text(text.unwrap_or_default()),
@@ -189,6 +191,7 @@ fn read_capabilities(wire: ChannelCapabilities) -> Capabilities {
         reactions,
         typing,
         previews: previews.map(read_previews),
+        choices: (choices_max as usize).min(CHOICES_MAX),
         idempotent_sends,
         separate_sends,
     }

@@ -151,7 +151,11 @@ fn said_in(
     let is_a_persons = |block: &Block| match block {
         Block::Text(text) => !text.notice,
         Block::Media(media) => matches!(media.source, MediaSource::Url(_)),
-        Block::ToolCall(_) | Block::ToolResult(_) | Block::Thinking(_) | Block::Opaque(_) => false,
+        Block::ToolCall(_)
+        | Block::ToolResult(_)
+        | Block::Thinking(_)
+        | Block::Choices(_)
+        | Block::Opaque(_) => false,
     };
     if content.blocks().iter().all(is_a_persons) {
         Ok(content)

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
+    buttons::Press,
     event::{Callback, Command},
     inbound::Ear,
 };
@@ -22,6 +23,7 @@ const AGE_SECONDS_MAX: i64 = 300;
 pub(super) enum Request {
     Event(Box<Callback>),
     Command(Command, i64),
+    Press(Box<Press>, i64),
     /// Nothing that is answered with more than that it came.
     Other,
 }
@@ -106,11 +108,14 @@ impl<'a> Hook<'a> {
     }
 }
 
-/// What somebody typed behind a slash, or a button, which says nothing to us.
+/// What somebody typed behind a slash, or a button that somebody pressed.
 fn form(body: &[u8], now: i64) -> Request {
     let mut command = Command::default();
     for (key, value) in url::form_urlencoded::parse(body) {
         let field = match key.as_ref() {
+            "payload" => {
+                return Request::Press(Box::new(serde_json::from_str(&value).unwrap_or_default()), now);
+            }
             "command" => &mut command.command,
             "text" => &mut command.text,
             "user_id" => &mut command.user_id,
@@ -140,6 +145,7 @@ pub(super) async fn take(request: Request, ear: Ear<'_>, inbound: &InboundSink) 
             ear.hear(&callback).await
         }
         Request::Command(command, now) => ear.command(&command, now),
+        Request::Press(press, now) => ear.press(&press, now),
         Request::Other => None,
     };
     commit(inbound, said.into_iter().collect()).await

@@ -193,21 +193,21 @@ impl Ear<'_> {
 }
 
 /// What every kind of message says.
-struct Said<'a> {
-    message_id: String,
-    channel: &'a str,
-    kind: ChatKind,
-    thread: Option<String>,
-    sender: &'a str,
-    name: Option<String>,
-    content: Content,
-    mentioned: bool,
-    from_bot: bool,
-    team: Option<&'a str>,
-    sent_at: i64,
+pub(super) struct Said<'a> {
+    pub(super) message_id: String,
+    pub(super) channel: &'a str,
+    pub(super) kind: ChatKind,
+    pub(super) thread: Option<String>,
+    pub(super) sender: &'a str,
+    pub(super) name: Option<String>,
+    pub(super) content: Content,
+    pub(super) mentioned: bool,
+    pub(super) from_bot: bool,
+    pub(super) team: Option<&'a str>,
+    pub(super) sent_at: i64,
 }
 
-fn inbound(said: Said<'_>) -> Result<InboundMessage, IdError> {
+pub(super) fn inbound(said: Said<'_>) -> Result<InboundMessage, IdError> {
     // A direct chat is the other person, however often Slack gives it another id.
     let chat = match said.kind {
         ChatKind::Direct => said.sender,
@@ -257,7 +257,7 @@ fn kind(event: &Event) -> Option<ChatKind> {
     }
 }
 
-fn kind_of_id(channel: &str) -> Option<ChatKind> {
+pub(super) fn kind_of_id(channel: &str) -> Option<ChatKind> {
     match channel.chars().next()? {
         'D' => Some(ChatKind::Direct),
         'G' | 'C' => Some(ChatKind::Channel),

@@ -2,12 +2,22 @@
 //! is kept from calling anybody, and a letter that only looks like markup is followed by a blank of no width.
 
 use crate::{
-    markup::{Piece, Style},
+    markup::{Document, Piece, Style, pieces},
     platform::web::letters::{GAP, quote, unmarked, words},
 };
 
+/// A text as Slack shows it.
+pub(super) fn shown(text: &str) -> String {
+    let written = mrkdwn(&pieces(&Document::parse(text)));
+    if written.trim().is_empty() {
+        text.to_owned()
+    } else {
+        written
+    }
+}
+
 /// The whole as `text` takes it.
-pub(super) fn mrkdwn(pieces: &[Piece]) -> String {
+fn mrkdwn(pieces: &[Piece]) -> String {
     let mut text = String::new();
     let mut quoted: Option<usize> = None;
     for piece in pieces {

@@ -6,17 +6,20 @@
 
 use std::sync::atomic::Ordering;
 
+use gatehouse_core::content::Choice;
 use serde_json::{Value, json};
 
 use super::{
     api::{ApiError, Refused},
     asked::Asker,
+    buttons::blocks,
     chats::Place,
-    say::{Mouth, receipt, shown},
+    mrkdwn::shown,
+    say::{Mouth, receipt},
     streams::{Posted, Standing, Stream, standing},
 };
 use crate::{
-    adapter::{Preview, PreviewError, Receipt, SendError, Shown},
+    adapter::{Preview, PreviewError, Receipt, SendError, SendPart, Shown},
     platform::web::letters::GAP,
 };
 
@@ -48,7 +51,7 @@ impl Mouth {
         {
             return Ok(standing);
         }
-        let posted = self.post(place, thread, &preview.text).await;
+        let posted = self.post(place, thread, &preview.text, &[]).await;
         let posted = posted.map_err(|error| self.failed(&place.channel, error))?;
         Ok(Standing::new(posted, false))
     }
@@ -112,7 +115,7 @@ impl Mouth {
             }
         }
         self.end_stream(standing).await?;
-        let changed = self.change(standing, &preview.text).await;
+        let changed = self.change(standing, &preview.text, &[]).await;
         changed.map_err(|error| self.failed(&place.channel, error).into())
     }
 
@@ -152,21 +155,23 @@ impl Mouth {
         Ok(())
     }
 
-    async fn change(&self, standing: &Standing, text: &str) -> Result<(), ApiError> {
+    async fn change(&self, standing: &Standing, text: &str, choices: &[Choice]) -> Result<(), ApiError> {
         let mut change = json!({"channel": standing.channel, "ts": standing.ts, "text": shown(text)});
-        if let Some(fields) = change.as_object_mut().filter(|_| standing.is_stream) {
+        let offers = !choices.is_empty();
+        if let Some(fields) = change.as_object_mut().filter(|_| standing.is_stream || offers) {
             // What was streamed is a block, which stays unless it is taken out.
-            fields.insert("blocks".to_owned(), json!([]));
+            let blocks = if offers { blocks(text, choices) } else { json!([]) };
+            fields.insert("blocks".to_owned(), blocks);
         }
         self.api.call::<Value>("chat.update", &change).await.map(drop)
     }
 
     /// The answer, in the place of what shows its beginning.
-    pub(super) async fn replace(&self, replaced: &str, text: &str) -> Result<Receipt, SendError> {
+    pub(super) async fn replace(&self, replaced: &str, part: &SendPart) -> Result<Receipt, SendError> {
         let gone = |reason: String| SendError::PreviewGone { reason };
         let standing = standing(replaced).map_err(gone)?;
         self.end_stream(&standing).await?;
-        match self.change(&standing, text).await {
+        match self.change(&standing, &part.text, &part.choices).await {
             Ok(()) => {
                 self.streams.forget(&standing.ts);
                 Ok(receipt(&standing.channel, &standing.ts))

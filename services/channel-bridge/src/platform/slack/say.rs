@@ -9,6 +9,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use gatehouse_core::content::Choice;
 use gatehouse_document::telegram::ReplyToMode;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -16,16 +17,16 @@ use tokio::time::Instant;
 use super::{
     api::{Api, ApiError, Refused},
     asked::Asked,
+    buttons::blocks,
     chats::{Place, is_ts},
     config::SlackConfig,
-    mrkdwn::mrkdwn,
+    mrkdwn::shown,
     refusal,
     streams::{Posted, Streams},
 };
 use crate::{
     adapter::{AccountKey, Receipt, SendError, SendPart},
     id::MessageId,
-    markup::{Document, pieces},
     media::MediaReader,
     platform::{
         Deps,
@@ -93,12 +94,13 @@ impl Mouth {
         place.thread.clone().or_else(asked)
     }
 
-    /// Posts a message.
+    /// Posts a message, with buttons where there are choices.
     pub(super) async fn post(
         &self,
         place: &Place,
         thread: Option<String>,
         text: &str,
+        choices: &[Choice],
     ) -> Result<Posted, ApiError> {
         let mut message = json!({
             "channel": place.channel, "text": shown(text), "mrkdwn": true,
@@ -106,6 +108,9 @@ impl Mouth {
         });
         if let (Some(thread), Some(fields)) = (thread, message.as_object_mut()) {
             fields.insert("thread_ts".to_owned(), json!(thread));
+        }
+        if let Some(fields) = message.as_object_mut().filter(|_| !choices.is_empty()) {
+            fields.insert("blocks".to_owned(), blocks(text, choices));
         }
         self.api.call("chat.postMessage", &message).await
     }
@@ -190,10 +195,20 @@ impl Speaker for Mouth {
             return self.say_medium(part, &place, medium).await;
         }
         if let Some(replaced) = &part.replaces {
-            return self.replace(replaced, &part.text).await;
+            return self.replace(replaced, part).await;
         }
         let thread = self.thread(part.reply_to_id.as_ref(), part.index, &place);
-        let posted = self.post(&place, thread, &part.text).await;
+        let posted = self.post(&place, thread.clone(), &part.text, &part.choices).await;
+        let posted = match posted {
+            Err(ApiError::Refused(refused))
+                if !part.choices.is_empty() && refused.word.contains("blocks") =>
+            {
+                tracing::warn!(account.id = %self.account, reason = %refused, "Slack refused buttons; the choices are sent in words");
+                let words = format!("{}\n\n{}", part.text, Choice::in_words(&part.choices));
+                self.post(&place, thread, &words, &[]).await
+            }
+            posted => posted,
+        };
         let posted = posted.map_err(|error| self.failed(&place.channel, error))?;
         Ok(receipt(&posted.channel, &posted.ts))
     }
@@ -224,16 +239,6 @@ impl Speaker for Mouth {
 
     async fn is_there(&self) -> bool {
         self.api.who_am_i().await.is_ok()
-    }
-}
-
-/// A text as Slack shows it.
-pub(super) fn shown(text: &str) -> String {
-    let written = mrkdwn(&pieces(&Document::parse(text)));
-    if written.trim().is_empty() {
-        text.to_owned()
-    } else {
-        written
     }
 }
 

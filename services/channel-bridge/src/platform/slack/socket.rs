@@ -11,6 +11,7 @@ use tokio::{sync::mpsc, time};
 
 use super::{
     api::Api,
+    buttons::Press,
     event::{Callback, Command},
     inbound::Ear,
     refusal,
@@ -200,6 +201,10 @@ impl<'a> Sockets<'a> {
             "slash_commands" => {
                 let command = Command::deserialize(&envelope.payload).unwrap_or_default();
                 self.ear.command(&command, self.clock.now_ms())
+            }
+            "interactive" => {
+                let press = Press::deserialize(&envelope.payload).unwrap_or_default();
+                self.ear.press(&press, self.clock.now_ms())
             }
             _ => None,
         };

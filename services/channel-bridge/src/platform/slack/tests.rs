@@ -13,6 +13,7 @@ use crate::{
     testing::{Bench, Memory, deps, key, stores, until},
 };
 
+mod choices;
 mod files;
 mod heard;
 mod hook;

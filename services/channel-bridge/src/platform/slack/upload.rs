@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use super::{
     api::{ApiError, Refused},
     chats::Place,
-    say::{Mouth, receipt, shown},
+    mrkdwn::shown,
+    say::{Mouth, receipt},
     streams::Posted,
 };
 use crate::{

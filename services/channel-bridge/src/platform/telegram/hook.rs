@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use gatehouse_core::{Chain, Secret};
+use gatehouse_core::{Chain, Clock, Secret};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time;
@@ -11,10 +11,11 @@ use url::Url;
 
 use super::{
     api::{Api, ApiError, CALL_WITHIN},
-    chats::Moves,
     ended,
     inbound::Ear,
+    keyboard,
     poll::UPDATES,
+    say::Speaker,
     told::Update,
     update::User,
 };
@@ -119,9 +120,11 @@ fn trouble(info: &Info, api: &Api) -> Option<String> {
 pub(super) async fn take(
     request: &HttpRequest,
     me: &User,
-    moves: &Moves,
+    speaker: &Speaker,
+    clock: &Clock,
     inbound: &InboundSink,
 ) -> HttpAnswer {
+    let moves = speaker.moves();
     let Ok(update) = serde_json::from_slice::<Value>(&request.body) else {
         return answer(400, "the body is no update");
     };
@@ -131,25 +134,30 @@ pub(super) async fn take(
         return answer(200, "");
     };
     update.remark(inbound);
-    let Update {
-        message: Some(message),
-        edited,
-        ..
-    } = update
-    else {
-        return answer(200, "");
+    let ear = Ear { me, moves };
+    let heard = if let Some(press) = &update.press {
+        ear.press(press, clock.now())
+    } else if let Some(message) = &update.message {
+        if let Err(error) = moves.heed(message).await {
+            tracing::error!(error = %Chain(&error), "the new number of a group cannot be kept yet");
+            return later();
+        }
+        ear.hear(message, update.edited)
+    } else {
+        None
     };
-    if let Err(error) = moves.heed(&message).await {
-        tracing::error!(error = %Chain(&error), "the new number of a group cannot be kept yet");
-        return later();
-    }
-    let Some(heard) = (Ear { me, moves }).hear(&message, edited) else {
-        return answer(200, "");
+    let received = match heard {
+        Some(heard) => inbound.receive(heard).await.map(drop),
+        None => Ok(()),
     };
-    match inbound.receive(heard).await {
-        Ok(_) => answer(200, ""),
-        Err(ReceiveError::Invalid(problem)) => {
-            tracing::warn!(problem, "a message was left out");
+    match received {
+        Ok(()) | Err(ReceiveError::Invalid(_)) => {
+            if let Err(problem) = received {
+                tracing::warn!(%problem, "a message was left out");
+            }
+            if let Some(press) = &update.press {
+                keyboard::answer(&speaker.api, press).await;
+            }
             answer(200, "")
         }
         Err(problem) => {

@@ -65,7 +65,7 @@ impl Ear<'_> {
         Some(heard)
     }
 
-    fn message(
+    pub(super) fn message(
         &self,
         message: &Message,
         kind: ChatKind,

@@ -12,6 +12,7 @@ use super::{
     chats::Moves,
     ended,
     inbound::Ear,
+    keyboard,
     told::Update,
     update::{Message, User},
 };
@@ -31,7 +32,7 @@ const ALBUM_MAX: usize = 10;
 /// How long the next message of an album may take.
 const ALBUM_WAIT: Duration = Duration::from_millis(700);
 /// What is asked for.
-pub(super) const UPDATES: [&str; 3] = ["message", "edited_message", "message_reaction"];
+pub(super) const UPDATES: [&str; 4] = ["message", "edited_message", "message_reaction", "callback_query"];
 /// Polls that fail in a row before the connection is made anew.
 const FAILURES_MAX: u32 = 3;
 /// Between them, and before what could not be committed is tried again.
@@ -177,6 +178,18 @@ impl Poll<'_> {
             me: self.me,
             moves: self.moves,
         };
+        if let [
+            Update {
+                press: Some(press), ..
+            },
+        ] = updates
+        {
+            if let Some(heard) = ear.press(press, self.clock.now()) {
+                self.commit(heard).await;
+            }
+            keyboard::answer(self.api, press).await;
+            return;
+        }
         let heard = match updates {
             [one] => one
                 .message

@@ -15,6 +15,7 @@ use super::{
     chats::{Chat, Moves, Place},
     config::TelegramConfig,
     html::html,
+    keyboard::keyboard,
     pace::Pace,
     update::Message,
 };
@@ -137,6 +138,9 @@ impl Speaker {
         };
         message.insert("text".to_owned(), json!(html(&shown)));
         message.insert("parse_mode".to_owned(), json!("HTML"));
+        if let Some(keyboard) = keyboard(&part.choices) {
+            message.insert("reply_markup".to_owned(), keyboard);
+        }
         let refused = match self.send(method, &place, &message).await {
             Ok(receipt) => return Ok(receipt),
             Err(ApiError::Refused(refused)) => refused,

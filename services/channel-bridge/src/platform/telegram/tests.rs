@@ -14,6 +14,7 @@ use crate::{
     testing::{Bench, Memory, deps, key, stores, until},
 };
 
+mod choices;
 mod files;
 mod going;
 mod heard;

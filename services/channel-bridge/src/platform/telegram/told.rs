@@ -3,7 +3,10 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::update::{Message, Reactions};
+use super::{
+    keyboard::Press,
+    update::{Message, Reactions},
+};
 use crate::adapter::InboundSink;
 
 /// One update, as far as it is read.
@@ -13,6 +16,8 @@ pub(super) struct Update {
     /// Unset: nothing that is read, or nothing that is understood.
     pub(super) message: Option<Message>,
     pub(super) edited: bool,
+    /// Somebody pressed a button.
+    pub(super) press: Option<Press>,
     reactions: Option<Reactions>,
 }
 
@@ -28,10 +33,19 @@ impl Update {
         });
         let reactions = update.get("message_reaction");
         let reactions = reactions.and_then(|reactions| Reactions::deserialize(reactions).ok());
+        let press = update.get("callback_query");
+        let press = press.and_then(|press| {
+            Press::deserialize(press)
+                .inspect_err(
+                    |error| tracing::warn!(%error, "a pressed button is not understood and left out"),
+                )
+                .ok()
+        });
         Some(Self {
             id,
             message,
             edited,
+            press,
             reactions,
         })
     }

@@ -153,6 +153,8 @@ pub(super) struct Interactive {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Choice {
+    /// What it stands for.
+    pub(super) id: String,
     pub(super) title: String,
 }
 

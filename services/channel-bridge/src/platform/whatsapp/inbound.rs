@@ -7,7 +7,7 @@ use gatehouse_core::{
 
 use super::{
     api::FILE,
-    event::{Contact, File, Message},
+    event::{Choice, Contact, File, Message},
 };
 use crate::{
     adapter::{Case, ChatKind, InboundMessage, Origin, Remark},
@@ -132,7 +132,9 @@ fn words(message: &Message) -> Vec<String> {
     lines.extend(message.button.as_ref().map(|button| button.text.clone()));
     let chosen = message.interactive.as_ref();
     let chosen = chosen.and_then(|chosen| chosen.button_reply.as_ref().or(chosen.list_reply.as_ref()));
-    lines.extend(chosen.map(|choice| choice.title.clone()));
+    // What it says, as somebody would have typed it.
+    let said = |choice: &Choice| Some(choice.id.clone()).filter(|id| !id.is_empty());
+    lines.extend(chosen.map(|choice| said(choice).unwrap_or_else(|| choice.title.clone())));
     if let Some(place) = &message.location {
         let names = [&place.name, &place.address].into_iter().flatten();
         let names: Vec<&str> = names.map(String::as_str).collect();

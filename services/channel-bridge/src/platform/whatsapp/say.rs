@@ -146,6 +146,7 @@ impl Speaker for Mouth {
         }
         match part.media.first() {
             Some(medium) => self.say_medium(part, &person, medium).await,
+            None if !part.choices.is_empty() => self.say_choices(part, &person).await,
             None => self.say_words(&person, &part.text).await,
         }
     }

@@ -17,6 +17,7 @@ use crate::{
     testing::{Bench, Memory, deps, key, stores, until},
 };
 
+mod choices;
 mod hook;
 mod said;
 mod sent;

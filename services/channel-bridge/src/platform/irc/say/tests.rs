@@ -38,6 +38,7 @@ fn request(to: &str) -> (SendRequest, Answer) {
         text: "hi".into(),
         replaces: None,
         media: Vec::new(),
+        choices: Vec::new(),
         created_at: Timestamp::EPOCH,
     })
 }

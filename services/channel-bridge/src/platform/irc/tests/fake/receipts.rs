@@ -59,6 +59,7 @@ pub(super) fn request(to: &str, text: &str) -> (SendRequest, Answer) {
         text: text.into(),
         replaces: None,
         media: Vec::new(),
+        choices: Vec::new(),
         created_at: Timestamp::EPOCH,
     })
 }
