@@ -127,7 +127,10 @@ mod tests {
         use serde_json::json;
 
         assert_eq!(choice_of("Yes"), json!({"label": "Yes"}));
-        assert_eq!(choice_of("No=/deny a=b"), json!({"label": "No", "value": "/deny a=b"}));
+        assert_eq!(
+            choice_of("No=/deny a=b"),
+            json!({"label": "No", "value": "/deny a=b"})
+        );
     }
 
     #[test]

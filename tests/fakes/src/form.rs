@@ -17,8 +17,28 @@ pub(crate) fn read(headers: &HeaderMap, body: &[u8]) -> (Value, Option<File>) {
     let boundary = kind.and_then(|kind| kind.strip_prefix("multipart/form-data; boundary="));
     match boundary {
         Some(boundary) => fields(format!("--{boundary}").as_bytes(), body),
-        None => (serde_json::from_slice(body).unwrap_or(Value::Null), None),
+        None => {
+            let is_form = kind.is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
+            let read = if is_form {
+                typed(body)
+            } else {
+                serde_json::from_slice(body).unwrap_or(Value::Null)
+            };
+            (read, None)
+        }
     }
+}
+
+/// Fields one behind the other, as a page sends them.
+pub(crate) fn typed(body: &[u8]) -> Value {
+    let fields = url::form_urlencoded::parse(body);
+    let fields = fields.map(|(name, value)| (name.into_owned(), value_of(value.into_owned())));
+    Value::Object(fields.collect())
+}
+
+/// Numbers and objects are JSON within a field.
+fn value_of(text: String) -> Value {
+    serde_json::from_str(&text).unwrap_or(Value::String(text))
 }
 
 fn fields(boundary: &[u8], body: &[u8]) -> (Value, Option<File>) {
@@ -50,9 +70,7 @@ fn fields(boundary: &[u8], body: &[u8]) -> (Value, Option<File>) {
             }
             None => {
                 let text = String::from_utf8_lossy(value).into_owned();
-                // As the Bot API reads them: numbers and objects are JSON within a field.
-                let value = serde_json::from_str(&text).unwrap_or(Value::String(text));
-                fields.insert(field, value);
+                fields.insert(field, value_of(text));
             }
         }
     }

@@ -120,7 +120,7 @@ impl Message {
     /// The delivery, with the files that were kept for it.
     pub(crate) fn from(self, account: AccountKey, files: Vec<Media>, now: Timestamp) -> NewDelivery {
         let words = (!self.text.is_empty()).then(|| Block::text(self.text));
-        let choices = (!self.choices.is_empty()).then(|| Block::Choices(self.choices));
+        let choices = (!self.choices.is_empty()).then_some(Block::Choices(self.choices));
         let message: Content = words
             .into_iter()
             .chain(choices)

@@ -12,6 +12,7 @@ mod commands;
 mod config;
 mod event;
 mod gateway;
+mod heard;
 mod inbound;
 mod markdown;
 mod parts;
@@ -37,6 +38,7 @@ use self::{
     config::DiscordConfig,
     event::{Application, User},
     gateway::Gateway,
+    heard::Heard,
     say::Mouth,
     session::Sessions,
 };
@@ -80,6 +82,7 @@ pub(crate) struct Discord {
     /// Who speaks: what Discord wants of its pace outlives connections.
     mouth: OnceLock<Mouth>,
     channels: Channels,
+    heard: Heard,
     sessions: Sessions,
 }
 
@@ -124,6 +127,7 @@ impl Discord {
             reads_content,
             sessions: &self.sessions,
             channels: &self.channels,
+            heard: &self.heard,
             inbound: &link.inbound,
             progress: &link.progress,
             clock: &self.deps.clock,
@@ -160,6 +164,7 @@ impl Platform for Discord {
             api: OnceLock::new(),
             mouth: OnceLock::new(),
             channels: Channels::default(),
+            heard: Heard::default(),
             sessions: Sessions::new(deps.state.clone()),
             deps,
         })

@@ -14,6 +14,7 @@ mod html;
 mod inbound;
 mod keyboard;
 mod outbound;
+mod own;
 mod pace;
 mod poll;
 mod preview;
@@ -233,6 +234,7 @@ impl Telegram {
             api: &api,
             me: &me,
             moves: speaker.moves(),
+            own: &speaker.own,
             state: &self.deps.state,
             clock: self.clock(),
             inbound: &link.inbound,

@@ -29,6 +29,8 @@ pub(crate) struct Memory {
     pub(crate) keep_refusals: Mutex<Vec<Failure>>,
     /// Media that are kept, by id: pictures, all of them.
     pub(crate) files: Mutex<HashMap<String, Vec<u8>>>,
+    /// What they are instead.
+    pub(crate) mime_type: Mutex<Option<String>>,
     /// Runs that are read along with: which, whether what is shown stays, and where to write.
     pub(crate) followed: Mutex<Vec<(String, bool, mpsc::Sender<FollowRunResponse>)>>,
 }
@@ -92,7 +94,12 @@ impl SessionClient for Memory {
         let bytes = bytes.ok_or_else(|| Failure::new(Kind::NotFound, "it is not kept any more"))?;
         let head = ReadMediaResponse {
             head: Some(MediaHead {
-                mime_type: "image/png".into(),
+                mime_type: self
+                    .mime_type
+                    .lock()
+                    .unwrap()
+                    .clone()
+                    .unwrap_or_else(|| "image/png".into()),
                 size_bytes: i64::try_from(bytes.len()).unwrap(),
                 inline: true,
             }),

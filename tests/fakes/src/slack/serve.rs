@@ -1,6 +1,7 @@
 //! What the workspace answers: its sockets, its files and its methods.
 
 use super::*;
+use crate::form;
 
 pub(super) async fn serve_socket(shared: Arc<Shared>, mut peer: Peer) {
     let number = {
@@ -133,7 +134,13 @@ pub(super) async fn call(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let body: Value = serde_json::from_slice(&body).unwrap_or_else(|_| json!(query));
+    let kind = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok());
+    let body: Value = match kind {
+        Some(kind) if kind.starts_with("application/x-www-form-urlencoded") => texts(form::typed(&body)),
+        _ => serde_json::from_slice(&body).unwrap_or_else(|_| json!(query)),
+    };
     let (fault, scopes) = {
         let mut told = shared.lock();
         let wanted = if method == "apps.connections.open" {
@@ -181,6 +188,16 @@ pub(super) async fn call(
         }
         Err(word) => no(word),
     }
+}
+
+/// What looks like a number is a text all the same: ids are, and texts may be.
+fn texts(mut body: Value) -> Value {
+    for value in body.as_object_mut().into_iter().flatten().map(|(_, value)| value) {
+        if value.is_number() {
+            *value = json!(value.to_string());
+        }
+    }
+    body
 }
 
 fn no(word: &str) -> Response {

@@ -25,7 +25,7 @@ pub(crate) trait Offers: Sized {
     fn answered(&self) -> Option<usize>;
 }
 
-fn choices(given: &[(&str, &str)]) -> Block {
+fn offered(given: &[(&str, &str)]) -> Block {
     let given = given.iter();
     let given = given.map(|(label, value)| ((*label).to_owned(), (*value).to_owned()));
     Block::Choices(Choice::read(given).unwrap())
@@ -46,13 +46,13 @@ pub(crate) async fn choices_are_buttons_below_the_last_words<O: Offers>() {
     let one = says(
         &stage,
         "k",
-        vec![choices(&[("Yes", ""), ("No", "/deny 7")]), Block::text("Right?")],
+        vec![offered(&[("Yes", ""), ("No", "/deny 7")]), Block::text("Right?")],
     )
     .await;
     let more = says(
         &stage,
         "k2",
-        vec![Block::text(long), choices(&[("Go on", "more")])],
+        vec![Block::text(long), offered(&[("Go on", "more")])],
     )
     .await;
 
@@ -79,7 +79,7 @@ pub(crate) async fn a_press_is_said_by_whoever_pressed<O: Offers>() {
     says(
         &stage,
         "k",
-        vec![Block::text("Right?"), choices(&[("Yes", ""), ("No", "/deny 7")])],
+        vec![Block::text("Right?"), offered(&[("Yes", ""), ("No", "/deny 7")])],
     )
     .await;
 
@@ -103,7 +103,7 @@ pub(crate) async fn more_choices_than_there_is_room_for_are_words<O: Offers>() {
     let labels: Vec<String> = (1..=25).map(|n| format!("choice {n}")).collect();
     let given: Vec<(&str, &str)> = labels.iter().map(|label| (label.as_str(), "")).collect();
 
-    let said = says(&stage, "k", vec![Block::text("Which?"), choices(&given)]).await;
+    let said = says(&stage, "k", vec![Block::text("Which?"), offered(&given)]).await;
 
     let (words, buttons) = &said[0];
     assert_eq!(said.len(), 1, "{said:?}");

@@ -91,6 +91,15 @@ pub(super) struct ChosenOption {
     pub(super) value: Value,
 }
 
+/// A message that is not there any more, or several.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Deleted {
+    pub(super) id: String,
+    pub(super) ids: Vec<String>,
+    pub(super) channel_id: String,
+}
+
 /// How somebody reacted to a message.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]

@@ -11,6 +11,7 @@ use super::{
     api::Api,
     channels::Channels,
     event::{self, Channel, Payload, Ready},
+    heard::Heard,
     refusal::{self, Next},
     session::{Session, Sessions},
 };
@@ -57,6 +58,7 @@ pub(super) struct Gateway<'a> {
     pub(super) reads_content: bool,
     pub(super) sessions: &'a Sessions,
     pub(super) channels: &'a Channels,
+    pub(super) heard: &'a Heard,
     pub(super) inbound: &'a InboundSink,
     pub(super) progress: &'a Progress,
     pub(super) clock: &'a Clock,
@@ -229,6 +231,10 @@ impl Gateway<'_> {
             }
             "MESSAGE_REACTION_ADD" | "MESSAGE_REACTION_REMOVE" => {
                 self.reaction(data, kind == "MESSAGE_REACTION_ADD");
+                self.sessions.passed(seq);
+            }
+            "MESSAGE_DELETE" | "MESSAGE_DELETE_BULK" => {
+                self.deleted(data);
                 self.sessions.passed(seq);
             }
             "CHANNEL_CREATE" | "CHANNEL_UPDATE" | "THREAD_CREATE" | "THREAD_UPDATE" => {

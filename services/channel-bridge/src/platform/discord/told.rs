@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{
     buttons, commands,
-    event::{Channel, Interaction, Message, Reaction},
+    event::{Channel, Deleted, Interaction, Message, Reaction},
     gateway::Gateway,
     inbound::hear,
 };
@@ -30,6 +30,17 @@ impl Gateway<'_> {
                 .remark(&channel_id, Remark::NotReacted(emoji.shown()));
         } else if message_author_id.as_deref() == Some(self.me) {
             self.inbound.remark(&channel_id, Remark::Reacted(emoji.shown()));
+        }
+    }
+
+    /// Messages of people that were taken back, by them or by somebody who may.
+    pub(super) fn deleted(self, data: &Value) {
+        let Ok(Deleted { id, ids, channel_id }) = Deleted::deserialize(data) else {
+            return;
+        };
+        let ids = std::iter::once(id).chain(ids);
+        for _ in ids.filter(|id| self.heard.forget(id)) {
+            self.inbound.remark(&channel_id, Remark::TakenBack);
         }
     }
 
@@ -77,6 +88,7 @@ impl Gateway<'_> {
             return false;
         };
         commit(self.inbound, said).await;
+        self.heard.learn(&message.id);
         true
     }
 }

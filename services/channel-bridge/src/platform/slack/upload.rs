@@ -139,7 +139,7 @@ impl Mouth {
         let place = place.map_err(SendError::permanent)?;
         let thread = self.thread(named.reply_to_id.as_ref(), named.index, &place);
         let Posted { ts, channel } = self
-            .post(&place, thread, &named.text)
+            .post(&place, thread, &named.text, &[])
             .await
             .map_err(|error| self.failed(&place.channel, error))?;
         Ok(receipt(&channel, &ts))

@@ -133,7 +133,7 @@ pub(super) async fn take(
     let Some(update) = Update::read(&update) else {
         return answer(200, "");
     };
-    update.remark(inbound);
+    update.remark(inbound, &speaker.own);
     let ear = Ear { me, moves };
     let heard = if let Some(press) = &update.press {
         ear.press(press, clock.now())

@@ -13,6 +13,7 @@ use super::{
     ended,
     inbound::Ear,
     keyboard,
+    own::Own,
     told::Update,
     update::{Message, User},
 };
@@ -72,6 +73,7 @@ pub(super) struct Poll<'a> {
     pub(super) api: &'a Api,
     pub(super) me: &'a User,
     pub(super) moves: &'a Moves,
+    pub(super) own: &'a Own,
     pub(super) state: &'a AccountState,
     pub(super) clock: &'a Clock,
     pub(super) inbound: &'a InboundSink,
@@ -169,7 +171,7 @@ impl Poll<'_> {
 
     async fn hear(&self, updates: &[Update]) {
         for update in updates {
-            update.remark(self.inbound);
+            update.remark(self.inbound, self.own);
             if let Some(message) = &update.message {
                 self.learn(message).await;
             }

@@ -16,6 +16,7 @@ use super::{
     config::TelegramConfig,
     html::html,
     keyboard::keyboard,
+    own::Own,
     pace::Pace,
     update::Message,
 };
@@ -40,6 +41,8 @@ const PLAIN_MAX: usize = 4096;
 pub(super) struct Speaker {
     pub(super) api: Arc<Api>,
     moves: Arc<Moves>,
+    /// What was said in groups.
+    pub(super) own: Own,
     /// Whether Telegram shows drafts of ours, as far as is known.
     pub(super) drafts: Arc<AtomicBool>,
     pace: Arc<Mutex<Pace>>,
@@ -55,6 +58,7 @@ impl Speaker {
         Self {
             api,
             moves,
+            own: Own::default(),
             drafts: Arc::new(AtomicBool::new(true)),
             pace: Arc::default(),
             reply_to: config.reply_to,
@@ -199,6 +203,7 @@ impl Speaker {
     ) -> Result<Receipt, ApiError> {
         self.pace().said(&place.chat, Instant::now());
         let sent: Message = self.api.call(method, message, CALL_WITHIN).await?;
+        self.own.learn(place, sent.message_id);
         Ok(receipt(sent.message_id.to_string()))
     }
 

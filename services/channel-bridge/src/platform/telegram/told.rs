@@ -5,7 +5,8 @@ use serde_json::Value;
 
 use super::{
     keyboard::Press,
-    update::{Message, Reactions},
+    own::Own,
+    update::{Kind, Message, Reactions},
 };
 use crate::adapter::InboundSink;
 
@@ -51,9 +52,15 @@ impl Update {
     }
 
     /// Tells what happened beside words.
-    pub(super) fn remark(&self, inbound: &InboundSink) {
+    pub(super) fn remark(&self, inbound: &InboundSink, own: &Own) {
         let Some(reactions) = &self.reactions else { return };
-        let chat = reactions.chat.id.to_string();
+        let chat = &reactions.chat;
+        // In a chat of two it is about us as a rule; elsewhere it has to be a message of ours.
+        let chat = match chat.kind {
+            Kind::Private => Some(chat.id.to_string()),
+            _ => own.address(chat.id, reactions.message_id),
+        };
+        let Some(chat) = chat else { return };
         for remark in reactions.remarks() {
             inbound.remark(&chat, remark);
         }

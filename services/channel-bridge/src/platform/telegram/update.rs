@@ -104,6 +104,7 @@ pub(super) struct Message {
 #[serde(default)]
 pub(super) struct Reactions {
     pub(super) chat: Chat,
+    pub(super) message_id: i64,
     pub(super) old_reaction: Vec<Reaction>,
     pub(super) new_reaction: Vec<Reaction>,
 }
@@ -116,11 +117,8 @@ pub(super) struct Reaction {
 }
 
 impl Reactions {
-    /// What changed, where it is known that it is about us: in a chat of two, as a rule. Telegram does not say whose message it was.
+    /// What changed.
     pub(super) fn remarks(&self) -> Vec<Remark> {
-        if self.chat.kind != Kind::Private {
-            return Vec::new();
-        }
         let gone = |old: &&Reaction| !self.new_reaction.contains(old);
         let new = |new: &&Reaction| !self.old_reaction.contains(new);
         let gone = self.old_reaction.iter().filter(gone);

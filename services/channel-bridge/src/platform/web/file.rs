@@ -6,7 +6,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use futures::{StreamExt, stream::BoxStream};
+use futures::{
+    StreamExt,
+    stream::{self, BoxStream},
+};
 use gatehouse_core::content::Media;
 use reqwest::{Body, multipart::Part};
 
@@ -17,6 +20,10 @@ use crate::{
 
 /// The whole of one call that carries a file: fifty megabytes over a slow line.
 pub(in crate::platform) const UPLOAD_WITHIN: Duration = Duration::from_secs(110);
+/// How Opus begins (RFC 7845, section 5.1).
+const OPUS: &[u8] = b"OpusHead";
+/// It stands behind the head of the first page, which has 28 bytes.
+const OPUS_WITHIN: usize = 64;
 /// The longest name of a file, in characters.
 const NAME_CHARS_MAX: usize = 120;
 
@@ -30,6 +37,27 @@ pub(in crate::platform) async fn open(
         Err(FetchError::Retry(reason)) => Err(SendError::retry(reason)),
         Err(FetchError::Never(reason)) => Ok(Err(reason)),
     }
+}
+
+/// Whether a file is a recording as platforms make voice notes: Opus in Ogg, which says so within its first page.
+pub(in crate::platform) async fn is_voice(kept: &mut Kept) -> bool {
+    if kept.mime_type != "audio/ogg" {
+        return false;
+    }
+    let mut bytes = std::mem::replace(&mut kept.bytes, stream::empty().boxed());
+    let (mut parts, mut begins) = (Vec::new(), Vec::new());
+    while begins.len() < OPUS_WITHIN
+        && let Some(part) = bytes.next().await
+    {
+        begins.extend_from_slice(part.as_deref().unwrap_or_default());
+        let is_over = part.is_err();
+        parts.push(part);
+        if is_over {
+            break;
+        }
+    }
+    kept.bytes = stream::iter(parts).chain(bytes).boxed();
+    begins.windows(OPUS.len()).any(|window| window == OPUS)
 }
 
 /// Why the bytes of a file broke off on our side, if they did: then they are whole on nobody's.

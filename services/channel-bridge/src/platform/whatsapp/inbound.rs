@@ -27,14 +27,20 @@ pub(super) fn hear(message: &Message, contacts: &[Contact]) -> Option<InboundMes
         .ok()
 }
 
-/// How somebody reacted, and where answers go there. Which message it is about is not looked at: in a chat of two it is ours, as a rule.
+/// What somebody did beside words, and where answers go there: they reacted, or took a message of theirs back. Which message a reaction is
+/// about is not looked at: in a chat of two it is ours, as a rule. Meta tells of deletions to numbers that are used with the app as well.
 pub(super) fn remark(message: &Message, contacts: &[Contact]) -> Option<(Address, Remark)> {
-    let reaction = message
+    let reacted = message
         .reaction
         .as_ref()
-        .filter(|reaction| !reaction.emoji.is_empty())?;
+        .filter(|reaction| !reaction.emoji.is_empty());
+    let remark = match reacted {
+        Some(reaction) => Remark::Reacted(reaction.emoji.clone()),
+        None if message.kind == "revoke" => Remark::TakenBack,
+        None => return None,
+    };
     let somebody = heard(message, contacts, Content::default())?.ok()?;
-    Some((somebody.reply_to, Remark::Reacted(reaction.emoji.clone())))
+    Some((somebody.reply_to, remark))
 }
 
 fn heard(

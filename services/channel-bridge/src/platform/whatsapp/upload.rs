@@ -29,11 +29,7 @@ const WRONG_FIELD: u32 = 100;
 fn kind(mime_type: &str, size_bytes: u64) -> &'static str {
     match mime_type {
         "image/jpeg" | "image/png" if size_bytes <= PICTURE_BYTES_MAX => "image",
-        "audio/aac" | "audio/amr" | "audio/mpeg" | "audio/mp4" | "audio/ogg"
-            if size_bytes <= PLAYED_BYTES_MAX =>
-        {
-            "audio"
-        }
+        "audio/aac" | "audio/amr" | "audio/mpeg" | "audio/mp4" if size_bytes <= PLAYED_BYTES_MAX => "audio",
         "video/mp4" | "video/3gpp" if size_bytes <= PLAYED_BYTES_MAX => "video",
         _ => "document",
     }
@@ -47,11 +43,17 @@ impl Mouth {
         person: &str,
         medium: &Media,
     ) -> Result<Receipt, SendError> {
-        let kept = match file::open(&self.media, medium).await? {
+        let mut kept = match file::open(&self.media, medium).await? {
             Ok(kept) => kept,
             Err(reason) => return self.name(part, person, medium, &reason).await,
         };
-        let kind = kind(&kept.mime_type, kept.size_bytes);
+        // Of Ogg, WhatsApp plays what a voice note is made of, and nothing else.
+        let is_voice = kept.size_bytes <= PLAYED_BYTES_MAX && file::is_voice(&mut kept).await;
+        let kind = if is_voice {
+            "audio"
+        } else {
+            kind(&kept.mime_type, kept.size_bytes)
+        };
         let name = file::name(medium, &kept.mime_type);
         let mime_type = kept.mime_type.clone();
         let (field, broken) = file::field(medium, kept)?;
@@ -72,6 +74,9 @@ impl Mouth {
         };
         let mut shown = json!({"id": id});
         if let Some(fields) = shown.as_object_mut() {
+            if is_voice {
+                fields.insert("voice".to_owned(), json!(true));
+            }
             if kind == "document" {
                 fields.insert("filename".to_owned(), json!(name));
             }
@@ -111,7 +116,8 @@ mod tests {
             ("image/png", 1, "image"),
             ("image/png", PICTURE_BYTES_MAX + 1, "document"),
             ("image/webp", 1, "document"),
-            ("audio/ogg", 1, "audio"),
+            ("audio/ogg", 1, "document"),
+            ("audio/mpeg", 1, "audio"),
             ("audio/flac", 1, "document"),
             ("video/mp4", PLAYED_BYTES_MAX, "video"),
             ("video/mp4", PLAYED_BYTES_MAX + 1, "document"),

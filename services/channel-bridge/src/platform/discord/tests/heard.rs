@@ -194,3 +194,28 @@ async fn reactions_to_our_words_come_along_with_what_is_said_next() {
     );
     scene.bench.stop().await;
 }
+
+#[tokio::test]
+async fn that_somebody_took_a_message_back_comes_along_and_that_we_did_does_not() {
+    let scene = Scene::start().await;
+    scene.is(State::Connected).await;
+    let (one, two) = (
+        scene.discord.says(ANNA, "the first"),
+        scene.discord.says(ANNA, "the second"),
+    );
+    scene.hears(2).await;
+
+    let gone = |id: &str| json!({"id": id, "channel_id": format!("1{ANNA}")});
+    scene.discord.event("MESSAGE_DELETE", gone(&one));
+    scene.discord.event("MESSAGE_DELETE", gone(&one));
+    scene.discord.event("MESSAGE_DELETE", gone("1234"));
+    let both = json!({"ids": [two, "1235"], "channel_id": format!("1{ANNA}")});
+    scene.discord.event("MESSAGE_DELETE_BULK", both);
+    scene.discord.says(ANNA, "and what is to be done about it?");
+
+    assert_eq!(
+        scene.hears(3).await[2],
+        "[2 messages here were deleted]\nand what is to be done about it?"
+    );
+    scene.bench.stop().await;
+}

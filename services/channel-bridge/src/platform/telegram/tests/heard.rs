@@ -213,3 +213,28 @@ async fn a_reaction_comes_along_with_what_is_said_next() {
     );
     scene.bench.stop().await;
 }
+
+#[tokio::test]
+async fn a_reaction_in_a_group_comes_along_where_it_is_to_a_message_of_ours() {
+    let scene = Scene::start().await;
+    scene.is(State::Connected).await;
+    let topic = format!("{FAMILY}:topic:42");
+    scene.bench.say("k", &topic, "what we said").await;
+    let ours = scene.seen(1).await[0].id;
+    let reacted = |message: i64, emoji: &str| {
+        json!({"chat": {"id": FAMILY, "type": "supergroup"}, "message_id": message, "date": 1,
+            "user": {"id": ANNA, "first_name": "Anna"}, "old_reaction": [], "new_reaction": [{"type": "emoji", "emoji": emoji}]})
+    };
+
+    scene.api.update("message_reaction", reacted(ours, "🎉"));
+    scene.api.update("message_reaction", reacted(ours + 1, "👎"));
+    let said = json!({"message_thread_id": 42, "is_topic_message": true});
+    let question = group(FAMILY, ANNA, 99, "and what is to be done about it?", said);
+    scene.api.update("message", question);
+
+    assert_eq!(
+        scene.hears(1).await,
+        ["[reactions to your messages: 🎉]\nand what is to be done about it?"]
+    );
+    scene.bench.stop().await;
+}

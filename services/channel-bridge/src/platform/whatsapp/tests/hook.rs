@@ -191,13 +191,15 @@ async fn a_reaction_comes_along_with_what_is_said_next() {
     let reaction = json!({"id": "wamid.r", "from": ANNA, "timestamp": "1790000000", "type": "reaction",
         "reaction": {"message_id": "wamid.1", "emoji": "🎉"}});
 
-    scene.posts(&post(ANNA, &[reaction], json!({}))).await;
+    let revoked = json!({"id": "wamid.v", "from": ANNA, "timestamp": "1790000000", "type": "revoke",
+        "revoke": {"original_message_id": "wamid.1"}});
+    scene.posts(&post(ANNA, &[reaction, revoked], json!({}))).await;
     let question = text(ANNA, "wamid.2", "and what is to be done about it?");
     scene.posts(&post(ANNA, &[question], json!({}))).await;
 
     assert_eq!(
         scene.bench.heard.texts(),
-        ["[reactions to your messages: 🎉]\nand what is to be done about it?"]
+        ["[reactions to your messages: 🎉]\n[a message here was deleted]\nand what is to be done about it?"]
     );
     scene.bench.stop().await;
 }

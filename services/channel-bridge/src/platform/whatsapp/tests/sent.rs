@@ -70,3 +70,30 @@ async fn a_picture_is_brought_with_its_type_and_shown_as_one() {
     assert_eq!(chat.0.cloud.calls("upload")[0].body["type"], "image/png");
     chat.0.bench.stop().await;
 }
+
+#[tokio::test]
+async fn a_recording_in_opus_is_a_voice_note_and_other_ogg_a_file_to_be_saved() {
+    let chat = Chat::start().await;
+    chat.keeps("note", b"OggS\0\x02 and so on OpusHead\x01");
+    chat.keeps("song", b"OggS\0\x02 and so on \x01vorbis");
+    *chat.files().mime_type.lock().unwrap() = Some("audio/ogg".to_owned());
+    let mut delivery = crate::testing::delivery("k", ANNA, "", chat.0.bench.clock.now());
+    let medium = |id: &str| {
+        Block::Media(gatehouse_core::content::Media {
+            source: MediaSource::Id(id.to_owned()),
+            mime_type: Some("audio/ogg".to_owned()),
+            name: None,
+            size_bytes: None,
+        })
+    };
+    delivery.message = [medium("note"), medium("song")].into_iter().collect();
+    chat.0.bench.outbox.enqueue(delivery).await.unwrap();
+
+    let seen = chat.0.seen(2).await;
+
+    let shown: Vec<String> = seen.into_iter().map(|seen| seen.file.unwrap().0).collect();
+    assert_eq!(shown, ["audio", "document"]);
+    let calls = chat.0.cloud.calls("message");
+    assert_eq!(calls[0].body["audio"]["voice"], json!(true));
+    chat.0.bench.stop().await;
+}
