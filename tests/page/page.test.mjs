@@ -85,6 +85,36 @@ page("a pairing code lets a browser read and write, and look after nothing", asy
   await screen.page.getByRole("link", { name: "Status" }).waitFor();
 });
 
+page("a link lets another browser in, also where nobody has said how the gateway is reached", async (screen) => {
+  await screen.signIn(setup.token, "/gateway/devices");
+  await screen.press("Make a link");
+  const link = await screen.page.locator(".code-once code").innerText();
+
+  assert.ok(link.startsWith(`${screen.origin}/#code=`), link);
+  await screen.page.getByText(`No other machine reaches ${screen.origin}`).waitFor();
+  const other = await Screen.open(screen.origin);
+  await other.page.goto(link);
+  await other.field.waitFor();
+  await other.close();
+});
+
+page(
+  "the part of the gateway that is open is in sight among the others",
+  async (screen) => {
+    await screen.signIn(setup.token, "/gateway/status");
+    for (const part of ["settings", "logs", "status"]) {
+      await screen.page.goto(`${screen.origin}/gateway/${part}`);
+      await screen.page.waitForFunction(() => {
+        const place = document.querySelector(".tabs [aria-current]")?.getBoundingClientRect();
+        return place && place.left >= 0 && place.right <= innerWidth;
+      });
+    }
+    await screen.page.goto(`${screen.origin}/gateway/logs`);
+    await screen.page.getByLabel("Lines of the log").getByText("clients connect to").waitFor();
+  },
+  PHONE,
+);
+
 test("a browser that is new waits to be let in, and goes on by itself", chromium, async () => {
   const strict = await Setup.start({ gateway: { nodes: { pairing: { autoApproveLocal: false } } } });
   const screen = await Screen.open(strict.origin);

@@ -1,7 +1,8 @@
 // Devices: who waits to be let in, who may come back, and a code for another one.
 
 import { copyFrom } from "../../clipboard.js";
-import { h } from "../../dom.js";
+import { fill, h } from "../../dom.js";
+import { Refused } from "../../protocol/refusal.js";
 import { call } from "../../store/gateway.js";
 import { may, state } from "../../store/state.js";
 import { ago, lasting } from "../../time.js";
@@ -100,19 +101,41 @@ function known({ deviceId, displayName, clientId, platform, roles = [], scopes =
   );
 }
 
+/** Names of the machine itself, which lead nobody else to it. */
+const LOCAL = /^(localhost|127\.[\d.]+|\[::1\])$/;
+
+/** A code for a device. Where nobody has said how the gateway is reached, a device reaches it as this browser does. @param {string} profile */
+async function code(profile) {
+  const params = { bootstrapProfile: profile };
+  try {
+    return await call("device.pair.setupCode", params);
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    return await call("device.pair.setupCode", { ...params, publicUrl: location.origin });
+  }
+}
+
 /** A pairing link, made when somebody asks for one. */
 function codes() {
   const shown = h("div", { class: "code-once", hidden: true });
   const make = (/** @type {string} */ profile) => async () => {
-    const { setupCode, expiresAtMs } = await call("device.pair.setupCode", { bootstrapProfile: profile });
-    const link = `${location.origin}${location.pathname.replace(/gateway\/devices$/, "")}#code=${setupCode}`;
+    const { setupCode, expiresAtMs, gatewayUrl } = await code(profile);
+    const { origin, hostname } = new URL(gatewayUrl.replace(/^ws/, "http"));
+    const link = `${origin}${location.pathname.replace(/gateway\/devices$/, "")}#code=${setupCode}`;
     const copy = h("button", { type: "button", class: "small" }, "Copy");
     const text = profile === "node" ? setupCode : link;
     copy.addEventListener("click", () => copyFrom(copy, text));
     const about = profile === "node" ? "The code for the node:" : "Open this link on the other device:";
-    shown.replaceChildren(
+    fill(
+      shown,
       h("p", {}, about),
       h("code", {}, text),
+      LOCAL.test(hostname) &&
+        h(
+          "p",
+          {},
+          `No other machine reaches ${origin}: open this page by the address that the device reaches, or set gateway.publicOrigin in the settings.`,
+        ),
       h("p", { class: "soft" }, `Good once, for ${lasting(expiresAtMs - Date.now())}. “gatehouse pair” shows a picture of it for phones.`),
       copy,
     );

@@ -46,7 +46,8 @@ export function gateway([name = "status", ...rest]) {
     if (names === drawn) return;
     drawn = names;
     fill(tabs, ...offered.map(([known, label]) => h("a", { ...to("gateway", known), "aria-current": known === part[0] ? "page" : null }, label)));
-    queueMicrotask(() => tabs.querySelector("[aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" }));
+    // With the next picture: until then the page may not be in the document, and nothing in it has a place.
+    requestAnimationFrame(() => tabs.querySelector("[aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" }));
   });
   const close = () => {
     stop();

@@ -88,8 +88,8 @@ export function edit(job, again) {
   words.value = job?.payload.message ?? job?.payload.text ?? "";
   const what = select(
     [
-      ["agentTurn", "Ask the agent, in a conversation of its own"],
-      ["systemEvent", "Say it in the agent's main conversation"],
+      ["agentTurn", "Ask it in a new conversation"],
+      ["systemEvent", "Say it in the main conversation"],
     ],
     job?.payload.kind ?? "agentTurn",
   );

@@ -3,7 +3,7 @@
 import { h } from "../../dom.js";
 import { visible } from "../../markdown/links.js";
 import { call } from "../../store/gateway.js";
-import { state } from "../../store/state.js";
+import { state, watch } from "../../store/state.js";
 import { problem } from "../act.js";
 
 /** Lines that are kept: more is what files are for. */
@@ -19,6 +19,7 @@ export function logs() {
   /** @type {number | undefined} */
   let cursor;
   let isOpen = true;
+  let isReading = false;
   /** @type {number | undefined} */
   let timer;
   const lines = h("ol", { class: "lines", tabindex: 0, "aria-label": "Lines of the log" });
@@ -40,8 +41,9 @@ export function logs() {
   };
   const read = async () => {
     clearTimeout(timer);
-    if (!isOpen) return;
+    if (!isOpen || isReading) return;
     if (state.condition.state === "open") {
+      isReading = true;
       try {
         const page = await call("logs.tail", cursor === undefined ? { limit: 500 } : { cursor });
         if (page.reset) lines.replaceChildren();
@@ -50,6 +52,8 @@ export function logs() {
       } catch (error) {
         lines.replaceChildren(h("li", {}, problem(error, read)));
         return;
+      } finally {
+        isReading = false;
       }
     }
     if (follow.checked && isOpen) timer = setTimeout(read, FOLLOW_MS);
@@ -62,10 +66,14 @@ export function logs() {
     while (lines.childElementCount > LINES_MAX) lines.firstElementChild?.remove();
     if (fresh.length && isAtEnd) requestAnimationFrame(() => (lines.scrollTop = lines.scrollHeight));
   };
-  read();
+  // At once, and not at the next look, when the gateway greets this browser only after the page was opened.
+  const stop = watch(["condition"], () => {
+    if (cursor === undefined) read();
+  });
   return {
     node,
     close: () => {
+      stop();
       isOpen = false;
       clearTimeout(timer);
     },
