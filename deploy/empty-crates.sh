@@ -10,7 +10,7 @@ root() {
 }
 
 for crate in contract contract/testing document services/core services/session services/agent services/channel-bridge services/config \
-  services/broadcast gateway-edge tests/fakes; do
+  services/broadcast gateway-edge plugins/sdk tests/fakes; do
   root "$crate/src/lib.rs" ""
 done
 root proto/build.rs "fn main() {}"

@@ -1,15 +1,15 @@
 //! One account while it is connected: its settings, its way to Teams and its way to the bridge.
 
 use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError, atomic::AtomicBool},
+    sync::{Arc, atomic::AtomicBool},
     time::{SystemTime, UNIX_EPOCH},
 };
+
+use gatehouse_plugin_sdk::Link;
 
 use crate::{
     auth::Validator,
     connector::{Connector, ConnectorError, Tokens},
-    link::Link,
     settings::{Callers, Settings},
     store::Store,
     stream::Streams,
@@ -33,7 +33,7 @@ pub struct Account {
     /// The answers that are being shown.
     pub streams: Streams,
     /// The way to the bridge.
-    pub link: Link,
+    pub link: Arc<Link>,
     /// Whether people were told that Teams does not believe the bot.
     pub(crate) doubted: AtomicBool,
 }
@@ -43,7 +43,7 @@ impl Account {
     ///
     /// # Errors
     /// When it cannot be made: a sentence for whoever configured it.
-    pub fn new(id: &str, settings: Settings, store: Store, link: Link) -> Result<Self, String> {
+    pub fn new(id: &str, settings: Settings, store: Store, link: Arc<Link>) -> Result<Self, String> {
         let validator = match &settings.callers {
             Callers::Signed(identity) => Some(Validator::new(identity.clone(), &settings.services.issuers)?),
             Callers::Anybody => None,
@@ -75,51 +75,7 @@ impl Account {
 }
 
 /// The accounts that are connected.
-#[derive(Clone, Debug, Default)]
-pub struct Accounts(Arc<Mutex<HashMap<String, Arc<Account>>>>);
-
-impl Accounts {
-    /// The account with this id.
-    #[must_use]
-    pub fn get(&self, id: &str) -> Option<Arc<Account>> {
-        self.open().get(id).cloned()
-    }
-
-    /// The only account, or the one with this id where there are several.
-    #[must_use]
-    pub fn only(&self, id: Option<&str>) -> Option<Arc<Account>> {
-        match id {
-            Some(id) => self.get(id),
-            None => {
-                let open = self.open();
-                match open.len() {
-                    1 => open.values().next().cloned(),
-                    _ => open.get("default").cloned(),
-                }
-            }
-        }
-    }
-
-    /// From here on it takes messages. Whatever had its id does not any more.
-    pub(crate) fn join(&self, account: &Arc<Account>) {
-        self.open().insert(account.id.clone(), Arc::clone(account));
-    }
-
-    /// It takes no messages any more. Another one with its id is not meant.
-    pub(crate) fn leave(&self, account: &Arc<Account>) {
-        let mut open = self.open();
-        if open
-            .get(&account.id)
-            .is_some_and(|known| Arc::ptr_eq(known, account))
-        {
-            open.remove(&account.id);
-        }
-    }
-
-    fn open(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<Account>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
+pub type Accounts = gatehouse_plugin_sdk::Accounts<Account>;
 
 /// Milliseconds since 1970.
 pub(crate) fn now_ms() -> i64 {

@@ -1,40 +1,33 @@
-//! The channel, as the bridge drives it: `gatehouse.channel.v1.ChannelAdapter`.
+//! The channel, as the bridge drives it.
 
 mod media;
-mod run;
 
 use std::sync::Arc;
 
-use futures::stream::BoxStream;
-use gatehouse_proto::channel::v1::{
-    ChannelCapabilities, ChannelLimits, DescribeChannelRequest, DescribeChannelResponse, FetchMediaRequest,
-    FetchMediaResponse, PreviewPace, RunAccountRequest, RunAccountResponse, SendPace, TakeMediaRequest,
-    TakeMediaResponse, TextLimit, TextShape, TextUnit, channel_adapter_server::ChannelAdapter,
+use gatehouse_plugin_sdk::{
+    Account as Connected, Channel as Platform, Fetched, Link, PartOutcome, PreviewOutcome, for_good, for_now,
 };
-use tonic::{Request, Response, Status, Streaming};
+use gatehouse_proto::channel::v1::{
+    ChannelCapabilities, ChannelLimits, DescribeChannelResponse, Ended, PreviewPace, SendPace, SendPart,
+    ShowPreview, ShowTyping, StartAccount, TextLimit, TextShape, TextUnit, WithdrawPreview,
+};
+use tonic::Status;
 
 use crate::{
-    account::Accounts,
-    settings::{Machine, SCHEMA, Services},
+    account::Account,
+    connector::ConnectorError,
+    say,
+    settings::{Callers, Machine, SCHEMA, Services, Settings},
     store::Store,
 };
 
-/// The channel's key under `channels`.
-pub const CHANNEL: &str = "msteams";
 /// The longest text of one message, in halves of UTF-16. Teams takes 80 KB of all of it, counted in UTF-16; a sign may become five of them
 /// on its way, but a text of such signs is none that people write.
 const TEXT_MAX: u32 = 12_000;
 
-/// The channel.
-#[derive(Clone, Debug)]
-pub struct Channel {
-    shared: Arc<Shared>,
-}
-
-/// What all accounts have in common.
+/// The channel: what all accounts have in common.
 #[derive(Debug)]
-struct Shared {
-    accounts: Accounts,
+pub struct Channel {
     store: Store,
     machine: Machine,
     /// In the place of Microsoft's, for a stand-in.
@@ -47,46 +40,22 @@ impl Channel {
     /// The channel of this process. `loopback` says whether only this machine reaches the address at which Teams calls; `services` takes
     /// the place of Microsoft's, for a stand-in.
     #[must_use]
-    pub fn new(
-        accounts: Accounts,
-        store: Store,
-        machine: Machine,
-        loopback: bool,
-        services: Option<Services>,
-    ) -> Self {
+    pub fn new(store: Store, machine: Machine, loopback: bool, services: Option<Services>) -> Self {
         Self {
-            shared: Arc::new(Shared {
-                accounts,
-                store,
-                machine,
-                services,
-                loopback,
-            }),
+            store,
+            machine,
+            services,
+            loopback,
         }
     }
 }
 
-fn ours(channel: &str) -> Result<(), Status> {
-    if channel == CHANNEL {
-        Ok(())
-    } else {
-        Err(Status::not_found(format!(
-            "this plugin brings the channel `{CHANNEL}` alone: name it so under `channels`"
-        )))
-    }
-}
+impl Platform for Channel {
+    type Account = Account;
+    const KEY: &'static str = "msteams";
 
-#[tonic::async_trait]
-impl ChannelAdapter for Channel {
-    type RunAccountStream = BoxStream<'static, Result<RunAccountResponse, Status>>;
-    type FetchMediaStream = BoxStream<'static, Result<FetchMediaResponse, Status>>;
-
-    async fn describe_channel(
-        &self,
-        request: Request<DescribeChannelRequest>,
-    ) -> Result<Response<DescribeChannelResponse>, Status> {
-        ours(&request.get_ref().channel)?;
-        Ok(Response::new(DescribeChannelResponse {
+    fn describe(&self) -> DescribeChannelResponse {
+        DescribeChannelResponse {
             label: "Microsoft Teams".into(),
             account_schema: SCHEMA.into(),
             capabilities: Some(ChannelCapabilities {
@@ -129,37 +98,60 @@ impl ChannelAdapter for Channel {
                 http_bytes_max: 0,
             }),
             programs: false,
-        }))
+        }
     }
 
-    async fn run_account(
-        &self,
-        request: Request<Streaming<RunAccountRequest>>,
-    ) -> Result<Response<Self::RunAccountStream>, Status> {
-        let stream = run::begin(Arc::clone(&self.shared), request.into_inner());
-        Ok(Response::new(stream))
+    async fn open(&self, start: StartAccount, link: Arc<Link>) -> Result<Account, Ended> {
+        let settings =
+            Settings::read(&start.config, &self.machine, self.services.clone()).map_err(for_good)?;
+        if matches!(settings.callers, Callers::Anybody) && !self.loopback {
+            return Err(for_good(
+                "`playground` lets in whoever reaches the plugin, and is refused while it listens on more than this machine: start it with \
+                 `--listen 127.0.0.1:3978`",
+            ));
+        }
+        let account =
+            Account::new(&start.account_id, settings, self.store.clone(), link).map_err(for_good)?;
+        match account.believed().await {
+            Ok(()) => Ok(account),
+            Err(ConnectorError::Credential(reason)) => Err(for_good(reason)),
+            Err(error) => Err(for_now(error.to_string())),
+        }
+    }
+}
+
+impl Connected for Account {
+    async fn send(&self, part: SendPart) -> PartOutcome {
+        say::send(self, part).await
     }
 
-    async fn fetch_media(
-        &self,
-        request: Request<FetchMediaRequest>,
-    ) -> Result<Response<Self::FetchMediaStream>, Status> {
-        let request = request.into_inner();
-        ours(&request.channel)?;
-        let account = self
-            .shared
-            .accounts
-            .get(&request.account_id)
-            .ok_or_else(|| Status::unavailable("the account is not connected"))?;
-        Ok(Response::new(media::fetch(&account, &request.address).await?))
+    async fn typing(&self, typing: ShowTyping) {
+        say::typing(self, typing).await;
     }
 
-    async fn take_media(
-        &self,
-        _request: Request<Streaming<TakeMediaRequest>>,
-    ) -> Result<Response<TakeMediaResponse>, Status> {
-        Err(Status::unimplemented(
-            "files go out as links: the channel takes none",
-        ))
+    async fn show(&self, preview: ShowPreview) -> PreviewOutcome {
+        say::show(self, preview).await
+    }
+
+    async fn withdraw(&self, preview: WithdrawPreview) -> PreviewOutcome {
+        say::withdraw(self, preview).await
+    }
+
+    /// Teams calls us, so its silence says nothing: the bot's token is what can be asked about.
+    async fn probe(&self) -> bool {
+        match self.believed().await {
+            Ok(()) => {
+                say::trusted(self).await;
+                true
+            }
+            Err(error) => {
+                say::doubted(self, &error).await;
+                false
+            }
+        }
+    }
+
+    async fn fetch(&self, address: String) -> Result<Fetched, Status> {
+        media::fetch(self, &address).await
     }
 }

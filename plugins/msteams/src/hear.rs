@@ -1,22 +1,27 @@
 //! What an activity becomes: a message for the bridge, and the answer that Teams waits for.
 
+use std::time::Duration;
+
 use axum::http::StatusCode;
+use gatehouse_plugin_sdk::{Heard, Link};
 use gatehouse_proto::{
     channel::v1::{ChatKind, Inbound, InboundChat, InboundSender},
     common::v1::{Block, Content, MediaBlock, TextBlock, block::Kind},
 };
 use serde_json::{Value, json};
+use tokio::time;
 
 use crate::{
     account::{Account, now_ms},
     activity::{Activity, Incoming, Invoke, Message, Place, PlaceKind, Sender, understand},
     card,
-    link::Heard,
     store::Known,
 };
 
 /// A message that was changed later than this is not answered anew.
 const EDITED_WITHIN_MS: i64 = 10 * 60 * 1_000;
+/// Teams gives up on us after 15 seconds; before that it is told to come again.
+const WITHIN: Duration = Duration::from_secs(10);
 /// The longest name and address of a file that the gateway takes, in bytes.
 const NAME_BYTES_MAX: usize = 1_024;
 const ADDRESS_BYTES_MAX: usize = 8_192;
@@ -83,9 +88,9 @@ pub(crate) async fn hear(account: &Account, activity: &Activity, claimed: Option
             tracing::debug!(message.id = message.id, "an echo was passed over");
             Answer::done()
         }
-        Incoming::Said(message) => answered(account.link.hear_message(*message, None).await),
+        Incoming::Said(message) => answered(heard(&account.link, *message, None).await),
         Incoming::Edited(message) => match edited(&message) {
-            Some(mark) => answered(account.link.hear_message(*message, Some(mark)).await),
+            Some(mark) => answered(heard(&account.link, *message, Some(mark)).await),
             None => Answer::done(),
         },
         Incoming::Invoked(invoke) => pressed(account, *invoke).await,
@@ -163,7 +168,7 @@ async fn pressed(account: &Account, invoke: Invoke) -> Answer {
         quotes: None,
         sent_at: invoke.sent_at,
     };
-    let body = match account.link.hear_message(message, None).await {
+    let body = match heard(&account.link, message, None).await {
         Heard::Kept | Heard::PassedOver(_) => {
             let answer = answer_card(account, &invoke.place, invoke.message.as_deref()).await;
             card::answer(answer.as_ref(), "Sent to the assistant.")
@@ -191,14 +196,14 @@ async fn answer_card(account: &Account, place: &Place, message: Option<&str>) ->
     }
 }
 
-impl crate::link::Link {
-    /// Hands a message over. `mark` tells a change of it from the message.
-    async fn hear_message(&self, message: Message, mark: Option<String>) -> Heard {
-        match inbound(message, mark.as_deref()) {
-            Some(inbound) => self.hear(inbound).await,
-            None => Heard::PassedOver("it says nothing".into()),
-        }
-    }
+/// Hands a message over. `mark` tells a change of it from the message.
+async fn heard(link: &Link, message: Message, mark: Option<String>) -> Heard {
+    let Some(inbound) = inbound(message, mark.as_deref()) else {
+        return Heard::PassedOver("it says nothing".into());
+    };
+    time::timeout(WITHIN, link.hear(inbound))
+        .await
+        .unwrap_or_else(|_| Heard::Again("the gateway did not take it in time".into()))
 }
 
 /// The id of a message as the gateway knows it. Teams counts milliseconds within a conversation, so two conversations may have the same.

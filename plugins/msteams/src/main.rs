@@ -1,19 +1,16 @@
 //! The process: `gatehouse up` starts it and tells it by its environment where to listen and what its credential is.
 
-use std::{error::Error, fs, os::unix::fs::DirBuilderExt, path::PathBuf};
+use std::{error::Error, path::PathBuf};
 
 use clap::Parser;
 use gatehouse_msteams::{
     Secret,
-    app::{self, Options, Place},
+    app::{self, Options},
     settings::Machine,
     store::Store,
 };
-use tokio::{
-    net::TcpListener,
-    signal::unix::{SignalKind, signal},
-};
-use tracing_subscriber::EnvFilter;
+use gatehouse_plugin_sdk::{Gateway, process};
+use tokio::net::TcpListener;
 use url::Url;
 
 /// Microsoft Teams as a plugin of Gatehouse. docs/teams.md leads from nothing to a bot that answers.
@@ -31,12 +28,8 @@ struct Arguments {
     /// The file in which conversations are remembered. It is made when it is not there.
     #[arg(long, value_name = "FILE", env = "MSTEAMS_STATE")]
     state: Option<PathBuf>,
-    /// Where the gateway reaches the plugin: `unix:/path` or `host:port`.
-    #[arg(long, value_name = "ADDRESS", env = "GATEHOUSE_PLUGIN_LISTEN")]
-    plugin_listen: String,
-    /// The file with the plugin's own credential.
-    #[arg(long, value_name = "FILE", env = "GATEHOUSE_TOKEN_FILE")]
-    token_file: PathBuf,
+    #[command(flatten)]
+    gateway: Gateway,
     /// Where Azure answers for the identity of this machine; Azure sets it.
     #[arg(long, value_name = "URL", env = "IDENTITY_ENDPOINT", hide = true)]
     identity_endpoint: Option<Url>,
@@ -60,31 +53,26 @@ struct Arguments {
 #[tokio::main(worker_threads = 2)]
 async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let arguments = Arguments::parse();
-    tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::try_new(&arguments.log)?)
-        .with_writer(std::io::stderr)
-        .with_ansi(false)
-        .init();
+    process::log(&arguments.log)?;
     if rustls::crypto::ring::default_provider()
         .install_default()
         .is_err()
     {
         return Err("another cryptography is installed".into());
     }
-    let token = fs::read_to_string(&arguments.token_file)
-        .map_err(|error| format!("{}: {error}", arguments.token_file.display()))?;
-    let state = state(&arguments)?;
+    let state = process::state(
+        arguments.state.as_deref(),
+        arguments.home.as_deref(),
+        ".local/state/gatehouse-msteams/teams.db",
+    )?;
     let options = Options {
-        gateway: Place::bind(&arguments.plugin_listen)
-            .await
-            .map_err(|error| format!("{}: {error}", arguments.plugin_listen))?,
+        gateway: arguments.gateway.open().await?,
         teams: TcpListener::bind(&arguments.listen).await.map_err(|error| {
             format!(
                 "{}: {error}: is another bot there? Choose another address with --listen",
                 arguments.listen
             )
         })?,
-        token: Secret::new(&token),
         machine: Machine {
             endpoint: arguments.identity_endpoint,
             key: arguments.identity_header.as_deref().map(Secret::new),
@@ -92,31 +80,5 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
         store: Store::open(&state).map_err(|error| format!("{}: {error}", state.display()))?,
         services: None,
     };
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let end = async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    };
-    app::run(options, end).await
-}
-
-/// Where conversations are remembered, in a folder that is there.
-fn state(arguments: &Arguments) -> Result<PathBuf, Box<dyn Error + Send + Sync>> {
-    let file = match (&arguments.state, &arguments.home) {
-        (Some(file), _) => file.clone(),
-        (None, Some(home)) => home.join(".local/state/gatehouse-msteams/teams.db"),
-        (None, None) => {
-            return Err("there is no HOME: say with --state where conversations are remembered".into());
-        }
-    };
-    if let Some(folder) = file.parent() {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700) // who talks with whom is nobody else's business
-            .create(folder)
-            .map_err(|error| format!("{}: {error}", folder.display()))?;
-    }
-    Ok(file)
+    app::run(options, process::requested()?).await
 }

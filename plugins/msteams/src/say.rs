@@ -6,9 +6,9 @@ mod target;
 
 use std::{sync::atomic::Ordering, time::Duration};
 
+use gatehouse_plugin_sdk::{PartOutcome, sent};
 use gatehouse_proto::channel::v1::{
-    AddReaction, Notice, NoticeTopic, PartAnswered, PartSent, ReactionAnswered, SendPart, ShowTyping,
-    part_answered, run_account_response::Message,
+    Notice, NoticeTopic, SendPart, ShowTyping, run_account_response::Message,
 };
 use serde_json::{Value, json};
 
@@ -28,25 +28,17 @@ use crate::{
 const STREAM: &str = "stream:";
 
 /// Says one part of an answer.
-pub(crate) async fn send(account: &Account, request: SendPart) -> PartAnswered {
-    let id = request.id;
-    let outcome = match said(account, &request).await {
+pub(crate) async fn send(account: &Account, request: SendPart) -> PartOutcome {
+    match said(account, &request).await {
         Ok(platform_id) => {
             trusted(account).await;
-            part_answered::Outcome::Sent(PartSent {
-                platform_id,
-                unconfirmed: false,
-            })
+            sent(platform_id)
         }
         Err(outcome) => outcome,
-    };
-    PartAnswered {
-        id,
-        outcome: Some(outcome),
     }
 }
 
-async fn said(account: &Account, request: &SendPart) -> Result<String, part_answered::Outcome> {
+async fn said(account: &Account, request: &SendPart) -> Result<String, PartOutcome> {
     let target = match Target::find(account, &request.to, request.thread_id.as_deref()).await {
         Ok(target) => target,
         Err(error) => return Err(failed(account, error, false).await),
@@ -68,7 +60,7 @@ async fn said(account: &Account, request: &SendPart) -> Result<String, part_answ
                 .await
             {
                 Ok(_) => Ok(replaced.to_owned()),
-                Err(error) if error.is_gone() => Err(part_answered::Outcome::PreviewGone(error.to_string())),
+                Err(error) if error.is_gone() => Err(PartOutcome::PreviewGone(error.to_string())),
                 Err(error) => Err(failed(account, error, true).await),
             },
         },
@@ -76,12 +68,7 @@ async fn said(account: &Account, request: &SendPart) -> Result<String, part_answ
 }
 
 /// Ends a stream with the message that stays.
-async fn end(
-    account: &Account,
-    target: &Target,
-    id: &str,
-    message: Value,
-) -> Result<String, part_answered::Outcome> {
+async fn end(account: &Account, target: &Target, id: &str, message: Value) -> Result<String, PartOutcome> {
     let outcome = post(account, target, &stream::last(id, message)).await;
     match outcome {
         Ok(posted) => {
@@ -99,7 +86,7 @@ async fn end(
         }
         Err(error) if error.stopped_by_person() => {
             account.streams.ended(id);
-            Err(part_answered::Outcome::Failed(
+            Err(PartOutcome::Failed(
                 "the person pressed Stop while it was written".into(),
             ))
         }
@@ -110,7 +97,7 @@ async fn end(
                 .connector
                 .delete(&target.service, &target.conversation, id)
                 .await;
-            Err(part_answered::Outcome::PreviewGone(error.to_string()))
+            Err(PartOutcome::PreviewGone(error.to_string()))
         }
         Err(error) => Err(failed(account, error, true).await),
     }
@@ -145,16 +132,8 @@ pub(crate) async fn typing(account: &Account, request: ShowTyping) {
     }
 }
 
-/// Bots cannot react in Teams: the platform has no call for it.
-pub(crate) fn react(request: &AddReaction) -> ReactionAnswered {
-    ReactionAnswered {
-        id: request.id,
-        error: Some("Teams lets no bot react to a message".into()),
-    }
-}
-
 /// What to tell the bridge of a failure, and people where they have to act.
-async fn failed(account: &Account, error: ConnectorError, repeatable: bool) -> part_answered::Outcome {
+async fn failed(account: &Account, error: ConnectorError, repeatable: bool) -> PartOutcome {
     doubted(account, &error).await;
     part(error, repeatable)
 }

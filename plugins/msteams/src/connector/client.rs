@@ -230,10 +230,7 @@ impl Connector {
     }
 }
 
-async fn send(
-    request: RequestBuilder,
-    token: Option<&crate::secret::Secret>,
-) -> Result<Response, ConnectorError> {
+async fn send(request: RequestBuilder, token: Option<&crate::Secret>) -> Result<Response, ConnectorError> {
     let request = match token {
         Some(token) => request.bearer_auth(token.expose()),
         None => request,

@@ -8,7 +8,7 @@ use tokio::{sync::Mutex, time::Instant};
 use url::{Url, form_urlencoded};
 
 use super::error::ConnectorError;
-use crate::secret::Secret;
+use crate::Secret;
 
 /// How long Microsoft may take.
 const WITHIN: Duration = Duration::from_secs(10);

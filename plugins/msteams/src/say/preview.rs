@@ -1,8 +1,7 @@
 //! The beginning of an answer, while it is being written: a stream of Teams' own in a chat of two, elsewhere a message that is changed.
 
-use gatehouse_proto::channel::v1::{
-    PreviewAnswered, ShowPreview, WithdrawPreview, preview_answered::Outcome,
-};
+use gatehouse_plugin_sdk::PreviewOutcome as Outcome;
+use gatehouse_proto::channel::v1::{ShowPreview, WithdrawPreview};
 
 use super::{STREAM, doubted, message, outcome, post, target::Target};
 use crate::{
@@ -14,15 +13,10 @@ use crate::{
 };
 
 /// Shows what was written so far.
-pub(crate) async fn show(account: &Account, request: ShowPreview) -> PreviewAnswered {
-    let id = request.id;
-    let outcome = match shown(account, &request).await {
+pub(crate) async fn show(account: &Account, request: ShowPreview) -> Outcome {
+    match shown(account, &request).await {
         Ok(shown) => Outcome::Shown(shown),
         Err(outcome) => outcome,
-    };
-    PreviewAnswered {
-        id,
-        outcome: Some(outcome),
     }
 }
 
@@ -102,10 +96,10 @@ async fn lasting(
 }
 
 /// Takes back what no answer takes the place of.
-pub(crate) async fn withdraw(account: &Account, request: WithdrawPreview) -> PreviewAnswered {
+pub(crate) async fn withdraw(account: &Account, request: WithdrawPreview) -> Outcome {
     let shown = request.shown.strip_prefix(STREAM).unwrap_or(&request.shown);
     account.streams.ended(shown);
-    let outcome = match Target::known(account, &request.to, request.thread_id.as_deref()).await {
+    match Target::known(account, &request.to, request.thread_id.as_deref()).await {
         Err(error) => failed(account, &error).await,
         Ok(target) => match account
             .connector
@@ -116,10 +110,6 @@ pub(crate) async fn withdraw(account: &Account, request: WithdrawPreview) -> Pre
             Err(error) if error.is_gone() => Outcome::Shown(String::new()),
             Err(error) => failed(account, &error).await,
         },
-    };
-    PreviewAnswered {
-        id: request.id,
-        outcome: Some(outcome),
     }
 }
 

@@ -4,12 +4,13 @@ use std::{net::SocketAddr, time::Duration};
 
 use gatehouse_msteams::{
     Secret,
-    app::{self, Options, Place},
+    app::{self, Options},
     contract::ms_teams_service_client::MsTeamsServiceClient,
     service_url::Hosts,
     settings::{Machine, Services},
     store::Store,
 };
+use gatehouse_plugin_sdk::{Place, Server};
 use gatehouse_proto::channel::v1::{
     Inbound, InboundCommitted, RunAccountRequest, RunAccountResponse, StartAccount,
     channel_adapter_client::ChannelAdapterClient, run_account_request::Message as Asked,
@@ -72,9 +73,8 @@ impl Plugin {
             teams.local_addr().expect("an address"),
         );
         let options = Options {
-            gateway: Place::Tcp(gateway),
+            gateway: Server::new(Place::Tcp(gateway), Secret::new(TOKEN)),
             teams,
-            token: Secret::new(TOKEN),
             machine: Machine::default(),
             store,
             services: stand_in.then(|| Services {

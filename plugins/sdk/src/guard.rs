@@ -4,9 +4,11 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use tonic::{Request, Status, service::Interceptor};
 
-/// Lets the gateway in.
+use crate::Secret;
+
+/// Lets the gateway in. [`crate::Server`] has one; whoever builds a server of their own puts it before every service.
 #[derive(Clone)]
-pub(crate) struct Guard {
+pub struct Guard {
     expected: String,
 }
 
@@ -18,8 +20,9 @@ impl std::fmt::Debug for Guard {
 
 impl Guard {
     /// One for the plugin with this token.
-    pub(crate) fn new(token: &str) -> Self {
-        let digest = Sha256::digest(token.trim().as_bytes());
+    #[must_use]
+    pub fn new(token: &Secret) -> Self {
+        let digest = Sha256::digest(token.expose().trim().as_bytes());
         let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
         Self {
             expected: format!("Bearer {hex}"),
@@ -47,10 +50,11 @@ mod tests {
     use tonic::{Code, Request, service::Interceptor};
 
     use super::Guard;
+    use crate::Secret;
 
     #[test]
     fn whoever_shows_the_digest_of_the_token_is_the_gateway() {
-        let mut guard = Guard::new("token\n");
+        let mut guard = Guard::new(&Secret::new("token\n"));
         let mut ask = |shown: Option<&str>| {
             let mut request = Request::new(());
             if let Some(shown) = shown {

@@ -1,4 +1,4 @@
-//! A secret of the bot: it cannot be printed.
+//! A secret: it cannot be printed.
 
 use std::fmt;
 
