@@ -32,7 +32,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 use self::{
-    api::Api,
+    api::{Api, ApiError},
     channels::Channels,
     chats::Place,
     config::DiscordConfig,
@@ -107,10 +107,14 @@ impl Discord {
             .get(&["users", "@me"])
             .await
             .map_err(|error| refusal::ended(&error))?;
-        let application: Application = api
-            .get(&["applications", "@me"])
-            .await
-            .map_err(|error| refusal::ended(&error))?;
+        let application = match api.get::<Application>(&["applications", "@me"]).await {
+            // What stands in for Discord may not tell: then only what names the bot is asked for.
+            Err(ApiError::Refused(refused)) if matches!(refused.status, 403 | 404) => Application {
+                id: me.id.clone(),
+                ..Application::default()
+            },
+            told => told.map_err(|error| refusal::ended(&error))?,
+        };
         tracing::info!(account.id = %self.deps.account, sender.id = me.id, "the bot is known to Discord");
         let reads_content = application.reads_content();
         let mouth = self.mouth().map_err(Ended::Failed)?.clone();

@@ -57,6 +57,8 @@ const CHAT_RATE: Rate = Rate {
     burst: 10,
     per_second: 1.0,
 };
+/// A method that there is not (JSON-RPC 2.0, section 5.1).
+const NO_METHOD: i64 = -32_601;
 /// Every call has a bound of its own; this one only guards against an adapter that forgets a message.
 const SEND_TIMEOUT: Duration = Duration::from_secs(180);
 /// The daemon sends a sign every fifteen seconds.
@@ -95,10 +97,11 @@ impl Signal {
     async fn connection(&self, link: Link) -> Result<Ended, Ended> {
         let rpc = self.rpc().map_err(Ended::Failed)?;
         let us = Map::from_iter([("recipient".to_owned(), json!([self.config.account]))]);
-        let known: Vec<Known> = rpc
-            .ask("getUserStatus", us)
-            .await
-            .map_err(|error| refusal::ended(&error))?;
+        let known: Vec<Known> = match rpc.ask("getUserStatus", us).await {
+            // A daemon that does not know the question: we are known by our number alone.
+            Err(RpcError::Refused(refused)) if refused.code == NO_METHOD => Vec::new(),
+            told => told.map_err(|error| refusal::ended(&error))?,
+        };
         let me = Me {
             number: self.config.account.clone(),
             uuid: known.into_iter().find_map(|known| known.uuid),

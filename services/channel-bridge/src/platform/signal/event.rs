@@ -38,9 +38,43 @@ pub(super) struct Message {
     pub(super) attachments: Vec<Attachment>,
     pub(super) mentions: Vec<Mention>,
     pub(super) sticker: Option<serde_json::Value>,
+    pub(super) contacts: Vec<Card>,
     pub(super) reaction: Option<Reaction>,
     /// A message of theirs is gone.
     pub(super) remote_delete: Option<serde_json::Value>,
+}
+
+/// Somebody whom a message hands on.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Card {
+    pub(super) name: CardName,
+    pub(super) phone: Vec<Phone>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct CardName {
+    pub(super) display: Option<String>,
+    pub(super) given: Option<String>,
+    pub(super) family: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Phone {
+    pub(super) value: Option<String>,
+}
+
+impl Card {
+    /// In words.
+    pub(super) fn words(&self) -> String {
+        let parts = [&self.name.given, &self.name.family].into_iter().flatten();
+        let parts: Vec<&str> = parts.map(String::as_str).collect();
+        let name = self.name.display.clone().unwrap_or_else(|| parts.join(" "));
+        let phone = self.phone.iter().find_map(|phone| phone.value.as_deref());
+        format!("[contact: {name}, {}]", phone.unwrap_or("no number"))
+    }
 }
 
 /// How somebody reacted to a message.

@@ -8,7 +8,7 @@ use gatehouse_core::{
 
 use super::{
     chats::GROUP,
-    event::{Attachment, Envelope, Me, Mention, Message},
+    event::{Attachment, Card, Envelope, Me, Mention, Message},
 };
 use crate::{
     adapter::{Case, ChatKind, InboundMessage, Origin, Remark},
@@ -25,6 +25,8 @@ const QUOTED_CHARS_MAX: usize = 500;
 const NAME_CHARS_MAX: usize = 200;
 /// Files of one message: as many as Signal's programs send.
 const FILES_MAX: usize = 32;
+/// People whom one message hands on.
+const CARDS_MAX: usize = 8;
 
 /// What an envelope says.
 pub(super) fn hear(envelope: &Envelope, me: &Me) -> Option<InboundMessage> {
@@ -153,6 +155,7 @@ fn content(message: &Message, sender: &str, me: &Me, edited: bool) -> Option<Con
     if message.sticker.is_some() {
         lines.push("[sticker]".to_owned());
     }
+    lines.extend(message.contacts.iter().take(CARDS_MAX).map(Card::words));
     let text = message.message.as_deref().unwrap_or_default();
     let words = words(text, &message.mentions, me);
     if !words.trim().is_empty() {

@@ -60,8 +60,7 @@ pub(super) struct Press {
 #[serde(default)]
 struct Presser {
     id: String,
-    #[serde(alias = "username")]
-    name: String,
+    username: String,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -112,7 +111,7 @@ impl Ear<'_> {
             kind,
             thread: root,
             sender: &press.user.id,
-            name: Some(press.user.name.clone()),
+            name: Some(press.user.username.clone()),
             content: Content::text(action.value.as_str()),
             mentioned: true,
             from_bot: false,

@@ -136,7 +136,7 @@ async fn what_waits_for_its_chat_is_kept_for_as_long_as_it_may_wait() {
 
     let rows = &bench.stores.media;
     let swept_at = |age: Duration| rows.forget_unnamed(at + age - UNNAMED_KEPT);
-    assert_eq!(swept_at(DAY).await.unwrap(), []);
+    assert!(swept_at(DAY).await.unwrap().is_empty());
     assert_eq!(swept_at(DAY + Duration::from_secs(1)).await.unwrap(), [waits.id]);
 }
 
