@@ -272,6 +272,12 @@ Examples:
     /// Run the channel bridge: chat surfaces
     #[command(after_help = SERVICE)]
     ChannelBridge,
+    /// Run one account of a channel for the channel bridge, which starts this where `isolate` is set and says the rest on the standard input
+    #[command(hide = true)]
+    Channel {
+        /// The channel, for example irc
+        kind: String,
+    },
     /// Run the broadcast service: events
     #[command(after_help = SERVICE)]
     Broadcast,

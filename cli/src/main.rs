@@ -126,6 +126,7 @@ fn dispatch(cli: &Cli) -> Result<(), Failed> {
         Command::Session => service::run(Service::Session, common),
         Command::Agent => service::run(Service::Agent, common),
         Command::ChannelBridge => service::run(Service::ChannelBridge, common),
+        Command::Channel { kind } => service::account(kind, common),
         Command::Broadcast => service::run(Service::Broadcast, common),
         Command::Config(config) => match &config.command {
             None => service::run(Service::Config, common),
@@ -181,6 +182,7 @@ const fn wanted(command: &Command) -> For {
         | Command::Session
         | Command::Agent
         | Command::ChannelBridge
+        | Command::Channel { .. }
         | Command::Broadcast
         | Command::Config(args::Config { command: None })
         | Command::Config(args::Config {

@@ -46,6 +46,15 @@ pub(crate) fn run(service: Service, common: &Common) -> Result<(), Failed> {
     ended
 }
 
+/// Runs an account of a channel as a process of its own, until the bridge that started it is done with it.
+pub(crate) fn account(kind: &str, common: &Common) -> Result<(), Failed> {
+    let env = environment(common);
+    telemetry::init(&env, Service::ChannelBridge)
+        .map_err(|error| failed(Exit::Configuration, Service::ChannelBridge, &error))?;
+    gatehouse_channel_bridge::run_account(kind)
+        .map_err(|why| Failed::new(Exit::Failed, format!("channel {kind}: {why}")))
+}
+
 /// Whether every variable of ours is read by somebody.
 pub(crate) fn known(env: &Env, named: &BTreeSet<String>) -> Result<(), SettingsError> {
     let mistakes = env.unknown(|name| named.contains(name));

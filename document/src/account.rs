@@ -24,6 +24,10 @@ pub struct Common {
     /// 50 and 20, WhatsApp 20 and 15.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rate_limit: Option<SendRate>,
+    /// Whether the account runs in a process of its own, so that nothing that goes wrong there holds up another account: it costs some
+    /// 10 MiB, and may take 256. Unset: no. A channel of a plugin is the plugin's process in any case.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub isolate: Option<bool>,
     /// Who may talk.
     #[serde(flatten)]
     pub policies: Policies,

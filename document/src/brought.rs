@@ -44,10 +44,11 @@ pub struct BroughtAccount {
 
 impl BroughtAccount {
     /// The keys of an account that are the bridge's: a plugin is told the others.
-    pub const KEYS: [&'static str; 16] = [
+    pub const KEYS: [&'static str; 17] = [
         "enabled",
         "name",
         "rateLimit",
+        "isolate",
         "dmPolicy",
         "allowFrom",
         "groupPolicy",

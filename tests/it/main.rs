@@ -14,6 +14,7 @@ mod faults;
 mod frozen;
 mod hooks;
 mod identity;
+mod isolated;
 mod lifecycle;
 mod media;
 mod metrics;

@@ -230,6 +230,14 @@ impl Gateway {
             .collect()
     }
 
+    /// The process ids of the accounts that are processes of their own.
+    #[must_use]
+    pub fn accounts(&self) -> Vec<u32> {
+        let mut below = self.pid("channel-bridge").map(children).unwrap_or_default();
+        below.retain(|pid| arguments(*pid).get(1).is_some_and(|word| word == "channel"));
+        below
+    }
+
     /// Kills one service without warning. Returns the process id it had.
     ///
     /// # Panics

@@ -103,12 +103,14 @@ impl Caller {
                     "stopped" => Ink::Dim,
                     _ => Ink::Yellow,
                 };
+                let apart = account.get("isolated").and_then(Value::as_bool) == Some(true);
+                let state = format!("{}{}", text("state"), if apart { ", isolated" } else { "" });
                 let last = number("lastInboundAt")
                     .map_or_else(|| "-".to_owned(), |at| format!("{} ago", ago(all.ts - at)));
                 let detail = ["lastError", "warning"].map(text);
                 table.row(vec![
                     (Some(Ink::Cyan), format!("{channel}/{}", text("accountId"))),
-                    (Some(ink), text("state").to_owned()),
+                    (Some(ink), state),
                     (None, last),
                     (None, number("outboxCount").unwrap_or(0).to_string()),
                     (

@@ -102,6 +102,7 @@ pub(super) struct Account {
     pub(super) last_inbound_at: Option<i64>,
     pub(super) outbox_count: i64,
     pub(super) dead_letter_count: i64,
+    pub(super) isolated: bool,
 }
 
 /// A room that an account wants to be in.
@@ -132,6 +133,12 @@ impl Room {
 }
 
 impl Account {
+    /// How it is, and whether it is a process of its own.
+    fn state(&self) -> String {
+        let apart = if self.isolated { ", isolated" } else { "" };
+        format!("{}{apart}", self.state)
+    }
+
     /// What somebody should know of it: what is wrong now, the rooms that it is kept out of, what is not as configured.
     fn detail(&self) -> String {
         let rooms = self.rooms.iter().filter_map(Room::problem);
@@ -268,7 +275,7 @@ pub(super) fn channels(channels: &Channels, style: Style) -> String {
                 .map_or_else(|| "-".to_owned(), |at| format!("{} ago", ago(channels.ts - at)));
             table.row(vec![
                 (None, format!("{channel}/{}", account.account_id)),
-                (Some(ink), account.state.clone()),
+                (Some(ink), account.state()),
                 (None, last),
                 (None, account.outbox_count.to_string()),
                 (

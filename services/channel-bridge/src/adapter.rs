@@ -92,6 +92,11 @@ pub(crate) trait Adapter: Send + Sync + 'static {
     /// What the platform bears. The same for the adapter's whole life.
     fn limits(&self) -> Limits;
 
+    /// Whether it runs in a process of its own, so that what befalls it there befalls nobody else.
+    fn is_isolated(&self) -> bool {
+        false
+    }
+
     /// Runs one connection until it ends. Dropping the future closes the socket.
     async fn run(&self, link: Link) -> Ended;
 

@@ -30,7 +30,10 @@ use crate::{
     metrics::{AccountState, Direction, Fate, Metrics},
     outbox::{Outbox, dispatch::AGE_MAX, store::REST_KEPT},
     pairing,
-    platform::Platforms,
+    platform::{
+        Platforms,
+        isolated::{self, Isolation, Passed},
+    },
     plugins,
     preview::Previews,
     store::{self, KEEP, Opened, Stores},
@@ -53,18 +56,20 @@ pub struct App {
     store: Opened,
     /// Where plugins listen.
     home: Home,
+    isolation: Isolation,
 }
 
 impl service::App for App {
     const SERVICE: Service = Service::ChannelBridge;
 
-    type Settings = ();
+    /// What the processes of isolated accounts may know of the environment.
+    type Settings = Passed;
 
-    fn read(_: &Env) -> Result<(), SettingsError> {
-        Ok(())
+    fn read(env: &Env) -> Result<Passed, SettingsError> {
+        Ok(isolated::passed(env))
     }
 
-    async fn open((): (), common: &ServiceSettings) -> Result<Self, service::Error> {
+    async fn open(passed: Passed, common: &ServiceSettings) -> Result<Self, service::Error> {
         // The HTTP client asks for the process's TLS provider. Somebody may have installed it already: the same one.
         let _ = ring::default_provider().install_default();
         let path = common.home.folder(Service::ChannelBridge).join(DATABASE);
@@ -72,12 +77,17 @@ impl service::App for App {
         Ok(Self {
             store,
             home: common.home.clone(),
+            isolation: Isolation::of(passed, &common.home),
         })
     }
 
     /// When the end is asked for, what is due is sent first, and calls are taken until then.
     fn assemble(self, life: &mut Life) {
-        let Self { store, home } = self;
+        let Self {
+            store,
+            home,
+            isolation,
+        } = self;
         let Opened { stores, attach } = store;
         let clock = life.clock.clone();
         let metrics = Metrics::default();
@@ -113,7 +123,7 @@ impl service::App for App {
         inbox.spawn(&life.closing);
         let media = MediaReader::new(session);
         let deps = manager::Deps {
-            platforms: Platforms::all(),
+            platforms: Platforms::all().isolated_by(&Arc::new(isolation)),
             brought: plugins::follow(config.clone(), home, &life.closing),
             stores: stores.clone(),
             outbox: outbox.clone(),

@@ -22,8 +22,6 @@ use tokio::{
     time,
 };
 
-#[cfg(test)]
-pub(crate) use self::session::{Reading, Writing};
 use self::{
     fetch::Fetched,
     full::Told,
@@ -33,7 +31,7 @@ use self::{
     word::Word,
 };
 pub(crate) use self::{
-    session::{Parts, Session, SessionClient},
+    session::{Parts, Reading, Session, SessionClient, Writing},
     word::is_word,
 };
 use crate::{

@@ -35,4 +35,5 @@ mod store;
 mod testing;
 
 pub use app::App;
+pub use platform::isolated::run as run_account;
 pub use store::SCHEMA;

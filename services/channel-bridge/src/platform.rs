@@ -4,6 +4,7 @@
 
 pub(crate) mod discord;
 pub(crate) mod irc;
+pub(crate) mod isolated;
 pub(crate) mod plugin;
 pub(crate) mod signal;
 pub(crate) mod slack;
@@ -20,6 +21,8 @@ use std::{borrow::Cow, fmt, sync::Arc};
 
 use gatehouse_core::Clock;
 use serde_json::Value;
+
+use self::isolated::Isolation;
 
 use crate::{
     account::AccountState,
@@ -112,6 +115,8 @@ pub(crate) struct Entry {
     pub(crate) edition: String,
     /// Why its accounts cannot run yet. Nothing of one that is compiled in.
     pub(crate) waits: Option<String>,
+    /// How its accounts are started as processes of their own. Unset: they are not.
+    isolation: Option<Arc<Isolation>>,
     reader: Reader,
 }
 
@@ -125,6 +130,7 @@ impl Entry {
             trial: |account| Ok(P::trial(P::read(account)?)),
             edition: String::new(),
             waits: None,
+            isolation: None,
             reader: Reader(Arc::new(|account| {
                 let config = P::read(account)?;
                 Ok(Connector(Arc::new(move |deps| P::open(&config, deps))))
@@ -134,10 +140,16 @@ impl Entry {
 
     /// Reads an account.
     pub(crate) fn read(&self, account: &Value) -> Result<Connector, String> {
-        match &self.waits {
-            Some(why) => Err(why.clone()),
-            None => (self.reader.0)(account),
+        if let Some(why) = &self.waits {
+            return Err(why.clone());
         }
+        let connector = (self.reader.0)(account)?;
+        Ok(match &self.isolation {
+            Some(isolation) if isolated::is_wanted(account) => {
+                isolated::apart(&self.name, account, connector, Arc::clone(isolation))
+            }
+            Some(_) | None => connector,
+        })
     }
 }
 
@@ -169,6 +181,15 @@ impl Platforms {
             .into_iter()
             .filter(|entry| self.get(&entry.name).is_none());
         Self(self.iter().cloned().chain(brought).collect())
+    }
+
+    /// The same, where accounts can be processes of their own.
+    pub(crate) fn isolated_by(&self, isolation: &Arc<Isolation>) -> Self {
+        let entry = |entry: &Entry| Entry {
+            isolation: Some(Arc::clone(isolation)),
+            ..entry.clone()
+        };
+        Self(self.iter().map(entry).collect())
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Entry> {

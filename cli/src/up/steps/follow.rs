@@ -140,20 +140,29 @@ fn waiting(listed: &[PluginSummary], expected: &BTreeSet<String>) -> Vec<String>
 }
 
 /// The accounts of each channel, as the bridge lists them.
-fn channels(accounts: &Value) -> String {
-    let all = accounts.as_object();
-    let accounts = all.into_iter().flatten().flat_map(|(channel, accounts)| {
-        let accounts = accounts.as_array().map(Vec::as_slice).unwrap_or_default();
-        let wanted = accounts
-            .iter()
-            .filter(|one| one["enabled"] == true && one["configured"] == true);
-        wanted.filter_map(move |one| Some(format!("{channel}/{}", one["accountId"].as_str()?)))
-    });
-    let accounts: Vec<String> = accounts.collect();
-    match accounts.len() {
-        0 => "none is set up".to_owned(),
-        1 => format!("1 account: {}", named(accounts.into_iter())),
-        count => format!("{count} accounts: {}", named(accounts.into_iter())),
+fn channels(listed: &Value) -> String {
+    let wanted = |fits: fn(&Value) -> bool| -> Vec<String> {
+        let all = listed.as_object();
+        let accounts = all.into_iter().flatten().flat_map(|(channel, accounts)| {
+            let accounts = accounts.as_array().map(Vec::as_slice).unwrap_or_default();
+            let wanted = accounts.iter().filter(|one| one["enabled"] == true && fits(one));
+            wanted.filter_map(move |one| Some(format!("{channel}/{}", one["accountId"].as_str()?)))
+        });
+        accounts.collect()
+    };
+    let accounts = wanted(|one| one["configured"] == true);
+    // What is configured wrongly has failed; what only waits does so until its plugin says what the channel is.
+    let waiting = wanted(|one| one["configured"] == false && one["state"] == "backoff");
+    let said = match accounts.len() {
+        0 => None,
+        1 => Some(format!("1 account: {}", named(accounts.into_iter()))),
+        count => Some(format!("{count} accounts: {}", named(accounts.into_iter()))),
+    };
+    let waits =
+        (!waiting.is_empty()).then(|| format!("waiting for a plugin: {}", named(waiting.into_iter())));
+    match (said, waits) {
+        (None, None) => "none is set up".to_owned(),
+        (said, waits) => said.into_iter().chain(waits).collect::<Vec<_>>().join("; "),
     }
 }
 
@@ -204,6 +213,17 @@ mod tests {
         };
 
         assert_eq!(channels(&accounts), "1 account: irc/home");
+        let waits = json!({"accountId": "default", "enabled": true, "configured": false, "state": "backoff"});
+        let mut with_a_plugin = accounts.clone();
+        with_a_plugin["lines"] = json!([waits]);
+        assert_eq!(
+            channels(&with_a_plugin),
+            "1 account: irc/home; waiting for a plugin: lines/default"
+        );
+        assert_eq!(
+            channels(&json!({"lines": [waits]})),
+            "waiting for a plugin: lines/default"
+        );
         assert_eq!(channels(&json!({})), "none is set up");
         assert_eq!(schedules(&status(true, 0, None)), "no job");
         assert_eq!(

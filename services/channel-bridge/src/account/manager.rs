@@ -360,7 +360,7 @@ impl Actor {
             Ok(connector) => Some(connector.open(platform::Deps {
                 account: config.key.clone(),
                 clock,
-                state: AccountState::new(config.key.clone(), Arc::clone(&self.deps.stores.accounts)),
+                state: AccountState::new(config.key.clone(), self.deps.stores.accounts.clone()),
                 metrics: self.deps.metrics.clone(),
                 media: self.deps.media.clone(),
             })),

@@ -1,6 +1,7 @@
 //! The clock of one account: when the platform was last heard, and what state that means. The adapter touches it, the
 //! supervisor decides by it, `channels.status` shows it.
 
+mod ear;
 mod state;
 
 use std::{
@@ -15,7 +16,10 @@ use tokio::{
     time::{self, Instant},
 };
 
-pub(crate) use self::state::*;
+pub(crate) use self::{
+    ear::{Ear, Word},
+    state::*,
+};
 use super::room::{Room, RoomStatus};
 
 /// Who was heard so lately is there: asking again would only be noise.
@@ -73,6 +77,7 @@ pub(crate) struct Progress {
     heard: Arc<watch::Sender<Instant>>,
     state: Arc<watch::Sender<State>>,
     asked: Arc<watch::Sender<Option<Instant>>>,
+    ear: Option<Ear>,
 }
 
 impl Progress {
@@ -94,6 +99,21 @@ impl Progress {
             heard: Arc::new(watch::Sender::new(Instant::now())),
             state: Arc::new(watch::Sender::new(State::Stopped)),
             asked: Arc::new(watch::Sender::new(None)),
+            ear: None,
+        }
+    }
+
+    /// The same, where somebody else wants to know as well.
+    pub(crate) fn heard_by(clock: Clock, ear: Ear) -> Self {
+        Self {
+            ear: Some(ear),
+            ..Self::new(clock)
+        }
+    }
+
+    fn say(&self, word: impl FnOnce() -> Word) {
+        if let Some(ear) = &self.ear {
+            ear.tell(word());
         }
     }
 
@@ -110,6 +130,7 @@ impl Progress {
         if was_silent {
             self.tell(State::Connected);
         }
+        self.say(|| Word::Heard);
     }
 
     /// The account is connected: what is to be sent may come now.
@@ -125,15 +146,18 @@ impl Progress {
         inner.last_error = None;
         self.touch(inner);
         self.tell(State::Connected);
+        self.say(|| Word::Connected);
     }
 
     /// Shows how the wanted rooms are, from now on and until the connection ends.
     pub(crate) fn show_rooms(&self, rooms: Vec<Room>) {
+        self.say(|| Word::Rooms(rooms.clone()));
         self.lock().rooms = rooms;
     }
 
     /// Shows what is not as configured, until it is taken back or the connection ends.
     pub(crate) fn notice(&self, topic: Topic, text: Option<String>) {
+        self.say(|| Word::Notice(topic, text.clone()));
         let mut inner = self.lock();
         match text {
             Some(text) => drop(inner.notices.insert(topic, text)),
@@ -153,7 +177,12 @@ impl Progress {
         if heard.borrow_and_update().elapsed() < FRESH {
             return true;
         }
-        // A question that was asked just before and is still open is this one as well.
+        self.ask();
+        matches!(time::timeout(within, heard.changed()).await, Ok(Ok(())))
+    }
+
+    /// Has the platform asked, and waits for nobody. A question that was asked just before and is still open is this one as well.
+    pub(crate) fn ask(&self) {
         self.asked.send_if_modified(|last| {
             let due = last.is_none_or(|at| at.elapsed() >= FRESH);
             if due {
@@ -161,7 +190,6 @@ impl Progress {
             }
             due
         });
-        matches!(time::timeout(within, heard.changed()).await, Ok(Ok(())))
     }
 
     /// What is known.
@@ -197,6 +225,7 @@ impl Progress {
 
     /// Shows a warning from now on. True: nothing was shown before.
     pub(crate) fn warn(&self, warning: String) -> bool {
+        self.say(|| Word::Warning(warning.clone()));
         self.lock().warning.replace(warning).is_none()
     }
 

@@ -3,7 +3,7 @@
 
 use std::{fmt, sync::Arc};
 
-use super::store::AccountStore;
+use super::{folded::Folded, store::Remember};
 use crate::{adapter::AccountKey, store::StoreError};
 
 /// Values of one account.
@@ -15,7 +15,7 @@ pub(crate) const VALUE_BYTES_MAX: usize = 64 * 1024;
 #[derive(Clone)]
 pub(crate) struct AccountState {
     account: AccountKey,
-    store: Arc<dyn AccountStore>,
+    store: Arc<dyn Remember>,
 }
 
 impl fmt::Debug for AccountState {
@@ -27,12 +27,17 @@ impl fmt::Debug for AccountState {
 }
 
 impl AccountState {
-    pub(crate) fn new(account: AccountKey, store: Arc<dyn AccountStore>) -> Self {
+    pub(crate) fn new(account: AccountKey, store: Arc<dyn Remember>) -> Self {
         Self { account, store }
     }
 }
 
 impl AccountState {
+    /// All of it as one value, under whatever name.
+    pub(crate) fn folded(&self) -> Self {
+        Self::new(self.account.clone(), Arc::new(Folded(Arc::clone(&self.store))))
+    }
+
     /// The value of this name, if there is one.
     ///
     /// # Errors

@@ -70,6 +70,8 @@ struct Account {
     running: bool,
     connected: bool,
     state: &'static str,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    isolated: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_error: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -118,6 +120,10 @@ impl Account {
             running: snapshot.state.running(),
             connected: snapshot.state == State::Connected,
             state: snapshot.state.as_str(),
+            isolated: entry
+                .adapter
+                .as_ref()
+                .is_some_and(|adapter| adapter.is_isolated()),
             last_error: snapshot.last_error,
             last_start_at: snapshot.last_start_at,
             last_connected_at: snapshot.last_connected_at,

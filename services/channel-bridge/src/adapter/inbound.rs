@@ -112,6 +112,11 @@ pub(crate) enum ReceiveError {
 pub(crate) trait Receive: Send + Sync {
     /// Commits a message.
     async fn receive(&self, account: &AccountKey, message: InboundMessage) -> Result<Received, ReceiveError>;
+
+    /// Takes what happened beside words, where it is not remembered in this process. `Some`: it is.
+    fn remark(&self, _chat: &str, remark: Remark) -> Option<Remark> {
+        Some(remark)
+    }
 }
 
 /// Where one account's messages are committed.
@@ -144,7 +149,9 @@ impl InboundSink {
     /// Something happened beside words, where answers go to `chat`. It waits for whoever speaks next there.
     pub(crate) fn remark(&self, chat: &str, remark: Remark) {
         self.progress.heard();
-        self.remarks.note(chat, remark);
+        if let Some(remark) = self.inbox.remark(chat, remark) {
+            self.remarks.note(chat, remark);
+        }
     }
 
     /// What to say about the connection.

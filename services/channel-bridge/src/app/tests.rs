@@ -16,7 +16,11 @@ async fn the_bridge_serves_without_its_peers_and_ends_when_asked() {
     let settings = ServiceSettings::for_tests(home.path(), Service::ChannelBridge);
     let build = || {
         let common = settings.clone();
-        Settings::<App> { common, own: () }.build()
+        Settings::<App> {
+            common,
+            own: Vec::new(),
+        }
+        .build()
     };
     // It waits for its credential, which somebody else makes.
     let waits = tokio::spawn(build());

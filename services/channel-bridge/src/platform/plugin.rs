@@ -19,7 +19,8 @@ use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 use gatehouse_document::Plugins;
 
 pub(crate) use self::{
-    channel::Channel,
+    account::PluginAdapter,
+    channel::{Channel, LIVENESS},
     lives::{Life, Lives},
 };
 use super::Entry;
@@ -81,6 +82,7 @@ fn waiting(kind: &str, why: String) -> Entry {
         trial: untried,
         edition: String::new(),
         waits: Some(why),
+        isolation: None,
         reader: super::Reader(Arc::new(|_| Err("it is not described yet".to_owned()))),
     }
 }

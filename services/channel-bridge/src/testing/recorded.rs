@@ -1,7 +1,7 @@
 //! A store of another make, as far as the bridge can tell: it passes everything on and remembers what was asked.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex},
 };
 
@@ -11,7 +11,7 @@ use gatehouse_core::Timestamp;
 use crate::{
     account::{
         lease::{Lease, LeaseOwner, LeasePolicy},
-        store::AccountStore,
+        store::{AccountStore, Remember},
     },
     adapter::{AccountKey, InboundMessage, Received},
     id::{ChatId, SenderId},
@@ -57,9 +57,12 @@ pass_on! {
         fn claim(owner: LeaseOwner, accounts: Vec<AccountKey>, now: Timestamp, until: Timestamp) -> Vec<AccountKey>;
         fn release(owner: LeaseOwner) -> ();
         fn waiting() -> Vec<AccountKey>;
+    }
+    accounts as Remember {
         fn state(account: AccountKey, name: String) -> Option<Vec<u8>>;
         fn keep_state(account: AccountKey, name: String, value: Vec<u8>) -> ();
         fn forget_state(account: AccountKey, name: String) -> ();
+        fn states(account: AccountKey) -> BTreeMap<String, Vec<u8>>;
     }
     inbox as InboxStore {
         fn receive(account: AccountKey, message: InboundMessage, urgent: bool, now: Timestamp) -> Received;

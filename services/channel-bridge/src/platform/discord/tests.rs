@@ -9,6 +9,7 @@ use crate::{
     account::State,
     adapter::{Adapter, Typing, contract},
     outbox::store::Counts,
+    platform::isolated,
     store::Stores,
     testing::{Bench, Memory, deps, key, stores, until},
 };
@@ -22,6 +23,12 @@ mod said;
 mod sent;
 
 contract::contract!(Bot);
+
+mod apart {
+    type Bot = crate::platform::isolated::tests::Apart<super::Bot>;
+
+    crate::adapter::contract::contract!(Bot);
+}
 
 const ANNA: &str = "7";
 const OFFICE: &str = "500";
@@ -54,6 +61,14 @@ impl Bot {
 fn adapter(config: &Value, stores: &Stores, files: &Arc<Memory>) -> Arc<dyn Adapter> {
     let config = Discord::read(config).unwrap();
     Discord::open(&config, deps(stores, Clock::system(), files))
+}
+
+impl isolated::tests::Apartable for Bot {
+    type Software = Discord;
+
+    fn account(&self) -> Value {
+        self.config()
+    }
 }
 
 impl contract::Platform for Bot {

@@ -21,6 +21,7 @@ use super::{Irc, IrcConfig};
 use crate::{
     account::State,
     adapter::{Adapter, ChatKind, contract},
+    platform::isolated,
     testing::{Bench, key, stores, until},
 };
 
@@ -32,6 +33,12 @@ mod znc;
 use self::ngircd::{Ngircd, free_port, testdata};
 
 contract::contract!(Room);
+
+mod apart {
+    type Room = crate::platform::isolated::tests::Apart<super::Room>;
+
+    crate::adapter::contract::contract!(Room);
+}
 
 /// A person with one connection.
 struct Person {
@@ -113,20 +120,35 @@ impl Drop for Person {
     }
 }
 
-fn irc(value: Value) -> Arc<dyn Adapter> {
+fn settings(value: &Value) -> Value {
     let mut whole = json!({"server": "127.0.0.1", "tls": false, "nick": "gate", "maxLines": 1000, "channels": ["#home"],
         "rateLimit": {"burst": 1000, "perSecond": 1000}});
     whole
         .as_object_mut()
         .unwrap()
         .extend(value.as_object().unwrap().clone());
-    Arc::new(Irc::new(IrcConfig::read(&whole).unwrap(), Clock::system()))
+    whole
+}
+
+fn irc(value: Value) -> Arc<dyn Adapter> {
+    Arc::new(Irc::new(
+        IrcConfig::read(&settings(&value)).unwrap(),
+        Clock::system(),
+    ))
 }
 
 /// A room with the assistant and one person in it.
 struct Room {
     server: Ngircd,
     person: Person,
+}
+
+impl isolated::tests::Apartable for Room {
+    type Software = Irc;
+
+    fn account(&self) -> Value {
+        settings(&json!({"port": self.server.port}))
+    }
 }
 
 impl contract::Platform for Room {

@@ -45,7 +45,7 @@ const PAUSE: Duration = Duration::from_secs(2);
 
 /// One account.
 #[derive(Debug)]
-pub(super) struct PluginAdapter {
+pub(crate) struct PluginAdapter {
     channel: Arc<Channel>,
     limits: Limits,
     /// What the plugin is told: JSON. Holds secrets.
@@ -68,7 +68,7 @@ impl std::fmt::Debug for Hidden {
 }
 
 impl PluginAdapter {
-    pub(super) fn new(
+    pub(crate) fn new(
         channel: Arc<Channel>,
         limits: Limits,
         settings: String,
@@ -87,7 +87,12 @@ impl PluginAdapter {
     }
 
     fn away(&self) -> String {
-        format!("its plugin {} is not there", self.channel.plugin())
+        format!("{} is not there", self.channel.who())
+    }
+
+    /// Whether there is a connection to ask.
+    pub(crate) fn is_led(&self) -> bool {
+        self.line().is_some()
     }
 
     fn line(&self) -> Option<mpsc::Sender<Ask>> {
@@ -121,9 +126,9 @@ impl PluginAdapter {
             Ok(shown) => shown,
             Err(Unasked::Before) => Err(PreviewError::Busy {
                 after: PAUSE,
-                reason: "the plugin is not asked now".into(),
+                reason: "the adapter is not asked now".into(),
             }),
-            Err(Unasked::Behind) => Err(PreviewError::Unknown("the plugin did not answer".into())),
+            Err(Unasked::Behind) => Err(PreviewError::Unknown("the adapter did not answer".into())),
         }
     }
 
@@ -250,7 +255,7 @@ impl Adapter for PluginAdapter {
             emoji: emoji.to_owned(),
         };
         let reacted = self.ask(SHOW_WITHIN, |answer| Ask::React(wire, answer)).await;
-        reacted.unwrap_or_else(|_| Err("the plugin did not answer".into()))
+        reacted.unwrap_or_else(|_| Err("the adapter did not answer".into()))
     }
 
     /// What the plugin does not want at all is refused before its body is read; whether it is genuine, the plugin says.
@@ -283,7 +288,7 @@ impl Adapter for PluginAdapter {
         Some(
             match self.ask(HTTP_WITHIN, |answer| Ask::Http(wire, answer)).await {
                 Ok(answered) => answer(answered),
-                Err(Unasked::Before | Unasked::Behind) => unavailable("the plugin did not answer"),
+                Err(Unasked::Before | Unasked::Behind) => unavailable("the adapter did not answer"),
             },
         )
     }
@@ -304,7 +309,7 @@ fn answer(answered: HttpAnswered) -> HttpAnswer {
             retry_after: retry_after_seconds.map(u64::from),
             body,
         },
-        _ => unavailable("the plugin gave an answer that is none"),
+        _ => unavailable("the adapter gave an answer that is none"),
     }
 }
 

@@ -40,7 +40,7 @@ const HTTP_BYTES_MOST: usize = 1_048_576;
 /// Longest settings of one account, in bytes of JSON. The contract has the same bound.
 const CONFIG_BYTES_MAX: usize = 256 * 1_024;
 /// Silence of a plugin: it is asked after 30 seconds, so that one question may get lost.
-const LIVENESS: Liveness = Liveness {
+pub(crate) const LIVENESS: Liveness = Liveness {
     degraded_after: Duration::from_secs(60),
     dead_after: Duration::from_secs(90),
 };
@@ -99,8 +99,32 @@ impl Channel {
         }
     }
 
+    /// A channel that is compiled in, as a process of its own speaks it for one account. What it can do is known here.
+    pub(crate) fn of_process(kind: &str, capabilities: Capabilities, limits: Limits, lives: Lives) -> Self {
+        Self {
+            kind: kind.to_owned(),
+            plugin: String::new(),
+            label: kind.to_owned(),
+            answers: Answers::default(),
+            capabilities,
+            limits,
+            http_bytes_max: HTTP_BYTES_MOST,
+            schema: None,
+            edition: String::new(),
+            lives,
+        }
+    }
+
     pub(super) fn plugin(&self) -> &str {
         &self.plugin
+    }
+
+    /// Who speaks it, for people.
+    pub(super) fn who(&self) -> String {
+        match self.plugin.as_str() {
+            "" => "its process".to_owned(),
+            plugin => format!("its plugin {plugin}"),
+        }
     }
 
     /// Whether the other is described in the same words by the same plugin in the same place.
@@ -127,6 +151,7 @@ impl Channel {
             trial: untried,
             edition: self.edition.clone(),
             waits: None,
+            isolation: None,
             reader: Reader(Arc::new(move |account| channel.read(account))),
         }
     }

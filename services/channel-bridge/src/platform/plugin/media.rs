@@ -44,7 +44,7 @@ pub(super) async fn fetch(
         .transpose()
         .map_err(|status| missed(&status))?;
     let FetchMediaResponse { mime_type, data } = first.unwrap_or_default();
-    let first = futures::stream::iter([Ok(data)]);
+    let first = futures::stream::iter((!data.is_empty()).then_some(Ok(data)));
     let rest = pieces.map(|piece| piece.map(|piece| piece.data).map_err(|status| missed(&status)));
     let mut left = bytes_max;
     let bytes = first.chain(rest).map(move |piece| {

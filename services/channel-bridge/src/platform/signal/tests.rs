@@ -14,6 +14,7 @@ use crate::{
     account::State,
     adapter::{Adapter, ChatKind, FetchError, Typing, contract},
     outbox::store::Counts,
+    platform::isolated,
     store::Stores,
     testing::{Bench, Memory, deps, key, stores, until},
 };
@@ -21,6 +22,12 @@ use crate::{
 mod sent;
 
 contract::contract!(Phone);
+
+mod apart {
+    type Phone = crate::platform::isolated::tests::Apart<super::Phone>;
+
+    crate::adapter::contract::contract!(Phone);
+}
 
 const ANNA: &str = "5b04ab7b-1d1a-4f0e-8d3a-3c1f0a2b4c6d";
 const FAMILY: &str = "YWJjZGVmZ2g=";
@@ -53,6 +60,14 @@ impl Phone {
 fn adapter(config: &Value, stores: &Stores, files: &Arc<Memory>) -> Arc<dyn Adapter> {
     let config = Signal::read(config).unwrap();
     Signal::open(&config, deps(stores, Clock::system(), files))
+}
+
+impl isolated::tests::Apartable for Phone {
+    type Software = Signal;
+
+    fn account(&self) -> Value {
+        self.config()
+    }
 }
 
 impl contract::Platform for Phone {

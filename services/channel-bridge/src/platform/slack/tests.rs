@@ -9,6 +9,7 @@ use crate::{
     account::State,
     adapter::{Adapter, Typing, contract},
     outbox::store::Counts,
+    platform::isolated,
     store::Stores,
     testing::{Bench, Memory, deps, key, stores, until},
 };
@@ -22,6 +23,12 @@ mod said;
 mod sent;
 
 contract::contract!(App);
+
+mod apart {
+    type App = crate::platform::isolated::tests::Apart<super::App>;
+
+    crate::adapter::contract::contract!(App);
+}
 
 const ANNA: &str = "UANNA";
 const OFFICE: &str = "COFFICE";
@@ -57,6 +64,14 @@ impl App {
 fn adapter(config: &Value, stores: &Stores, clock: Clock, files: &Arc<Memory>) -> Arc<dyn Adapter> {
     let config = Slack::read(config).unwrap();
     Slack::open(&config, deps(stores, clock, files))
+}
+
+impl isolated::tests::Apartable for App {
+    type Software = Slack;
+
+    fn account(&self) -> Value {
+        self.config()
+    }
 }
 
 impl contract::Platform for App {

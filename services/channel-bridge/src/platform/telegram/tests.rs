@@ -10,6 +10,7 @@ use crate::{
     adapter::{Adapter, Typing, contract},
     metrics::{Direction, Fate, Metrics},
     outbox::store::Counts,
+    platform::isolated,
     store::Stores,
     testing::{Bench, Memory, deps, key, stores, until},
 };
@@ -24,6 +25,12 @@ mod said;
 mod sent;
 
 contract::contract!(Bot);
+
+mod apart {
+    type Bot = crate::platform::isolated::tests::Apart<super::Bot>;
+
+    crate::adapter::contract::contract!(Bot);
+}
 
 const ANNA: i64 = 7;
 const FAMILY: i64 = -100_123;
@@ -63,6 +70,14 @@ fn adapter(config: &Value, stores: &Stores, metrics: &Metrics, files: &Arc<Memor
             ..deps(stores, Clock::system(), files)
         },
     )
+}
+
+impl isolated::tests::Apartable for Bot {
+    type Software = Telegram;
+
+    fn account(&self) -> Value {
+        self.config()
+    }
 }
 
 impl contract::Platform for Bot {

@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use gatehouse_core::{Clock, Secret};
 use serde_json::{Value, json};
@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     adapter::{AccountKey, Adapter, ChatKind, HttpAnswer, HttpHead, HttpRequest, contract},
+    platform::isolated,
     testing::{Bench, key, stores, until},
 };
 
@@ -22,9 +23,28 @@ const SECRET: &str = "a secret of some length";
 
 contract::contract!(Operators);
 
+mod apart {
+    type Operators = crate::platform::isolated::tests::Apart<super::Operators>;
+
+    crate::adapter::contract::contract!(Operators);
+}
+
 /// The operator's own platform: it posts what people say, and takes replies.
 struct Operators {
     replies: MockServer,
+    adapter: OnceLock<Arc<dyn Adapter>>,
+}
+
+impl isolated::tests::Apartable for Operators {
+    type Software = Webhook;
+
+    fn account(&self) -> Value {
+        json!({"secret": SECRET, "callbackUrl": self.replies.uri(), "typing": true})
+    }
+
+    fn calls(&self, adapter: Arc<dyn Adapter>) {
+        let _ = self.adapter.set(adapter); // before anybody was called
+    }
 }
 
 impl contract::Platform for Operators {
@@ -38,11 +58,15 @@ impl contract::Platform for Operators {
             .with_priority(9)
             .mount(&replies)
             .await;
-        Self { replies }
+        Self {
+            replies,
+            adapter: OnceLock::new(),
+        }
     }
 
     fn adapter(&self) -> Arc<dyn Adapter> {
-        account(&json!({"secret": SECRET, "callbackUrl": self.replies.uri(), "typing": true}))
+        use isolated::tests::Apartable;
+        Arc::clone(self.adapter.get_or_init(|| account(&self.account())))
     }
 
     fn person(&self) -> String {

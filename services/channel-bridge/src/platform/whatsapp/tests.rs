@@ -13,6 +13,7 @@ use crate::{
     account::State,
     adapter::{Adapter, FetchError, HttpAnswer, HttpHead, HttpRequest, Typing, contract},
     outbox::store::Counts,
+    platform::isolated,
     store::Stores,
     testing::{Bench, Memory, deps, key, stores, until},
 };
@@ -23,6 +24,12 @@ mod said;
 mod sent;
 
 contract::contract!(Number);
+
+mod apart {
+    type Number = crate::platform::isolated::tests::Apart<super::Number>;
+
+    crate::adapter::contract::contract!(Number);
+}
 
 const ANNA: &str = "491701234567";
 const VERIFY: &str = "a word of ours";
@@ -82,6 +89,18 @@ async fn call(
         .http(HttpRequest { head, body }, &bench.inbound)
         .await
         .unwrap()
+}
+
+impl isolated::tests::Apartable for Number {
+    type Software = Whatsapp;
+
+    fn account(&self) -> Value {
+        self.config()
+    }
+
+    fn calls(&self, adapter: Arc<dyn Adapter>) {
+        let _ = self.adapter.set(adapter); // before anybody was called
+    }
 }
 
 impl contract::Platform for Number {

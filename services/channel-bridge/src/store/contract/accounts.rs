@@ -125,6 +125,11 @@ pub(crate) async fn an_account_remembers_what_it_kept_and_no_other_account_does(
 
     assert_eq!(own.get("offset").await.unwrap().as_deref(), Some(b"2".as_slice()));
     assert_eq!(own.get("token").await.unwrap(), None);
+    let all = stores.accounts.states(key("a")).await.unwrap();
+    assert_eq!(
+        all.into_iter().collect::<Vec<_>>(),
+        [("offset".to_owned(), b"2".to_vec())]
+    );
     assert_eq!(other.get("offset").await.unwrap(), None);
     own.forget("offset").await.unwrap();
     assert_eq!(own.get("offset").await.unwrap(), None);

@@ -1,5 +1,7 @@
 //! Accounts in SQLite.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
@@ -8,7 +10,7 @@ use crate::{
     account::{
         lease::{self, Lease, LeaseOwner},
         state::{ENTRIES_MAX, VALUE_BYTES_MAX},
-        store::AccountStore,
+        store::{AccountStore, Remember},
     },
     adapter::AccountKey,
     store::StoreError,
@@ -55,7 +57,10 @@ impl AccountStore for Sqlite {
             })
             .await
     }
+}
 
+#[async_trait]
+impl Remember for Sqlite {
     async fn state(&self, account: AccountKey, name: String) -> Result<Option<Vec<u8>>, StoreError> {
         self.0
             .read(move |connection| {
@@ -84,6 +89,20 @@ impl AccountStore for Sqlite {
                     params![account.channel, account.account, name],
                 )?;
                 Ok(())
+            })
+            .await
+    }
+
+    async fn states(&self, account: AccountKey) -> Result<BTreeMap<String, Vec<u8>>, StoreError> {
+        self.0
+            .read(move |connection| {
+                let mut statement = connection.prepare_cached(
+                    "SELECT name, value FROM account_state WHERE channel = ?1 AND account = ?2",
+                )?;
+                let rows = statement.query_map(params![account.channel, account.account], |row| {
+                    Ok((row.get(0)?, row.get(1)?))
+                })?;
+                Ok(rows.collect::<Result<_, _>>()?)
             })
             .await
     }
