@@ -47,6 +47,8 @@ struct Plugin {
     endpoint: String,
     method_count: u64,
     event_count: u64,
+    #[serde(default)]
+    channels: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -114,7 +116,9 @@ async fn list(common: &Common, style: Style) -> Result<(), Failed> {
     let Some(Listed { plugins }) = ask(common, LIST, json!({})).await? else {
         return Ok(());
     };
-    let mut table = Table::new(&["PLUGIN", "STATE", "METHODS", "EVENTS", "VERSION", "ENDPOINT"]);
+    let mut table = Table::new(&[
+        "PLUGIN", "STATE", "METHODS", "EVENTS", "CHANNELS", "VERSION", "ENDPOINT",
+    ]);
     for plugin in &plugins {
         let ink = match plugin.state.as_str() {
             "serving" => Ink::Green,
@@ -127,6 +131,7 @@ async fn list(common: &Common, style: Style) -> Result<(), Failed> {
             (Some(ink), plugin.state.clone()),
             (None, plugin.method_count.to_string()),
             (None, plugin.event_count.to_string()),
+            (None, named(&plugin.channels)),
             (
                 None,
                 escape(plugin.version.as_deref().unwrap_or("-")).into_owned(),
@@ -148,6 +153,14 @@ async fn list(common: &Common, style: Style) -> Result<(), Failed> {
     Ok(())
 }
 
+/// The channels that a plugin brings, if any.
+fn named(channels: &[String]) -> String {
+    if channels.is_empty() {
+        return "-".to_owned();
+    }
+    escape(&channels.join(", ")).into_owned()
+}
+
 async fn show(common: &Common, id: &str, style: Style) -> Result<(), Failed> {
     let params = json!({"pluginId": id});
     let Some(Inspected {
@@ -161,6 +174,9 @@ async fn show(common: &Common, id: &str, style: Style) -> Result<(), Failed> {
     let mut facts = vec![("name", plugin.name), ("state", plugin.state)];
     facts.extend(plugin.detail.map(|detail| ("detail", detail)));
     facts.extend(plugin.version.map(|version| ("version", version)));
+    if !plugin.channels.is_empty() {
+        facts.push(("channels", named(&plugin.channels)));
+    }
     facts.push(("endpoint", plugin.endpoint));
     for (name, value) in facts {
         output::line(&format!("{name:9} {}", escape(&value)))?;

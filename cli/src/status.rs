@@ -206,6 +206,15 @@ fn rest(common: &Common, style: Style, asked: &Asked) -> Result<String, Failed> 
         Ok(channels) => page::channels(&read("channels.status", channels)?, style),
         Err(failed) => style.paint(Ink::Red, &format!("channels: {}", escape(&failed.message))) + "\n",
     });
+    // The command of a plugin is no service: nobody else says how it ended.
+    for (name, why) in asked
+        .failing
+        .iter()
+        .filter(|(name, _)| name.starts_with("plugin/"))
+    {
+        page.push_str(&style.paint(Ink::Yellow, &escape(&format!("{name}: {}", why.told()))));
+        page.push('\n');
+    }
     let findings = asked.configuration.as_ref().ok();
     let findings = findings.and_then(|answer| read::<Findings>("config.get", answer).ok());
     if let Some(findings) = &findings {

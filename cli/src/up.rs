@@ -133,6 +133,7 @@ async fn serve(common: &Common, up: &Up, style: Style) -> Result<Order, Failed> 
     metrics.serve(&scrapes);
     told.started(
         supervisor.restarts(),
+        plugins.failures(),
         drain::plan::whole(plan.answers),
         metrics_url.clone(),
     );

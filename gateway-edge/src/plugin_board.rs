@@ -8,6 +8,7 @@ use std::{
 
 use gatehouse_contract::PluginId;
 use gatehouse_core::report;
+use gatehouse_document::plugins::CHANNELS_MAX;
 use gatehouse_proto::plugin::v1::{PluginState, PluginSummary};
 use tokio::{sync::Notify, time::Instant};
 
@@ -27,6 +28,7 @@ pub(crate) struct Joined {
 #[derive(Debug, Clone, Default)]
 struct Standing {
     endpoint: String,
+    channels: Vec<String>,
     name: Option<String>,
     version: Option<String>,
     state: PluginState,
@@ -57,6 +59,11 @@ impl Board {
         };
         self.lock().insert(plugin.clone(), standing);
         self.ring();
+    }
+
+    /// The channels that its entry lists. The bridge asks for them.
+    pub(crate) fn brings(&self, plugin: &PluginId, channels: &[String]) {
+        self.change(plugin, |standing| standing.channels = channels.to_vec());
     }
 
     /// A plugin is set up no longer.
@@ -202,6 +209,7 @@ impl Standing {
             endpoint: self.endpoint.clone(),
             method_count: count(|joined| joined.methods),
             event_count: count(|joined| joined.events),
+            channels: self.channels.iter().take(CHANNELS_MAX).cloned().collect(),
         }
     }
 }

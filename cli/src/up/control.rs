@@ -16,7 +16,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::supervisor::Restarts;
+use super::{plugins::Failures, supervisor::Restarts};
 use crate::control::{Answer, Ask, LINE_BYTES_MAX, SOCKET};
 
 /// Connections at once: a person has one or two, and each is held until we end.
@@ -56,6 +56,7 @@ pub(super) struct Told {
 #[derive(Debug)]
 struct Started {
     restarts: Restarts,
+    plugins: Failures,
     end: Duration,
     metrics: Option<String>,
 }
@@ -80,9 +81,16 @@ impl Told {
     }
 
     /// The services are started.
-    pub(super) fn started(&self, restarts: Restarts, end: Duration, metrics: Option<String>) {
+    pub(super) fn started(
+        &self,
+        restarts: Restarts,
+        plugins: Failures,
+        end: Duration,
+        metrics: Option<String>,
+    ) {
         let started = Started {
             restarts,
+            plugins,
             end,
             metrics,
         };
@@ -102,7 +110,7 @@ impl Told {
             end_seconds: started.map_or(0, |started| started.end.as_secs()),
             metrics: started.and_then(|started| started.metrics.clone()),
             failing: started
-                .map(|started| started.restarts.failing())
+                .map(|started| [started.restarts.failing(), started.plugins.now()].concat())
                 .unwrap_or_default(),
         }
     }

@@ -1,6 +1,8 @@
 //! The commands of plugins: started, watched and stopped as the configuration says at each moment. They are nobody's of ours, so each is
 //! told by a signal that it has to end, and with it all that it started; none of them can end the gateway.
 
+mod failures;
+
 use std::{
     collections::BTreeMap,
     fs,
@@ -22,10 +24,12 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+pub(super) use self::failures::Failures;
 use super::{
     child::{Kind, Program, RESTART_MAX, Stop, supervise},
     log::Log,
 };
+use crate::control::Failing;
 
 /// How often it is looked whether the gateway has an address by now: it has one a moment after the start.
 const LOOK: Duration = Duration::from_millis(50);
@@ -38,6 +42,7 @@ const LOOK_MAX: Duration = Duration::from_secs(1);
 pub(super) struct Plugins {
     asked: CancellationToken,
     following: JoinHandle<()>,
+    failures: Failures,
 }
 
 impl Plugins {
@@ -45,12 +50,22 @@ impl Plugins {
     pub(super) fn start(home: &Home, environment: BTreeMap<String, String>, log: &Log) -> Self {
         let asked = CancellationToken::new();
         let (home, end, log) = (home.clone(), asked.clone(), log.clone());
+        let mut programs = Programs::default();
+        let failures = programs.failures.clone();
         let following = tokio::spawn(async move {
-            let mut programs = Programs::default();
             follow(&home, environment, &log, &mut programs, &end).await;
             programs.stop().await;
         });
-        Self { asked, following }
+        Self {
+            asked,
+            following,
+            failures,
+        }
+    }
+
+    /// How they ended by themselves.
+    pub(super) fn failures(&self) -> Failures {
+        self.failures.clone()
     }
 
     /// Stops all of them; those that do not end by themselves are killed.
@@ -175,6 +190,7 @@ struct Running {
     entry: PluginEntry,
     asked: CancellationToken,
     task: JoinHandle<()>,
+    failing: watch::Receiver<Option<Failing>>,
 }
 
 impl Running {
@@ -186,7 +202,10 @@ impl Running {
 
 /// The commands by their plugins.
 #[derive(Debug, Default)]
-struct Programs(BTreeMap<String, Running>);
+struct Programs {
+    kept: BTreeMap<String, Running>,
+    failures: Failures,
+}
 
 impl Programs {
     /// Starts what is new, stops what is gone, and starts again what has changed. Nothing here waits for a program to end.
@@ -196,26 +215,28 @@ impl Programs {
             .filter(|(_, entry)| entry.command.is_some())
             .collect();
         let gone: Vec<String> = self
-            .0
+            .kept
             .keys()
             .filter(|id| !wanted.contains_key(id.as_str()))
             .cloned()
             .collect();
-        for running in gone.iter().filter_map(|id| self.0.remove(id)) {
+        for running in gone.iter().filter_map(|id| self.kept.remove(id)) {
             tokio::spawn(running.end());
         }
         for (id, entry) in wanted {
-            let before = self.0.remove(id);
+            let before = self.kept.remove(id);
             let next = match before {
                 Some(same) if is_same(&same.entry, entry) => same,
                 before => run(id, entry, before, maker, log),
             };
-            self.0.insert(id.to_owned(), next);
+            self.kept.insert(id.to_owned(), next);
         }
+        self.failures
+            .are_of(self.kept.values().map(|running| running.failing.clone()));
     }
 
     async fn stop(self) {
-        futures::future::join_all(self.0.into_values().map(Running::end)).await;
+        futures::future::join_all(self.kept.into_values().map(Running::end)).await;
     }
 }
 
@@ -233,12 +254,13 @@ fn is_same(before: &PluginEntry, after: &PluginEntry) -> bool {
 /// Keeps a command running, once the one before it is gone.
 fn run(id: &str, entry: &PluginEntry, before: Option<Running>, maker: &Maker, log: &Log) -> Running {
     let asked = CancellationToken::new();
+    let (fails, failing) = watch::channel(None);
     let stop = Stop {
         asked: asked.clone(),
         forced: CancellationToken::new(), // a program that does not end has a bound of its own
         again: Arc::new(Notify::new()),
         lives: watch::channel(0).0,
-        failing: watch::channel(None).0,
+        failing: fails,
     };
     let (maker, made, named) = (maker.clone(), entry.clone(), id.to_owned());
     let program = Program {
@@ -261,6 +283,7 @@ fn run(id: &str, entry: &PluginEntry, before: Option<Running>, maker: &Maker, lo
         entry: entry.clone(),
         asked,
         task,
+        failing,
     }
 }
 

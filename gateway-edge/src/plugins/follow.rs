@@ -115,6 +115,7 @@ async fn apply(
         if moved || is_new {
             changes.edge.plugins.expect(&id, address.to_string());
         }
+        changes.edge.plugins.brings(&id, &entry.channels);
         let visiting = visit(
             Arc::clone(changes),
             Visit {

@@ -42,7 +42,10 @@ pub(crate) async fn add(
     is_new: bool,
     style: Style,
 ) -> Result<(), Failed> {
-    let platform = platform(&add.channel)?;
+    let platform = match platform(&add.channel) {
+        Ok(platform) => platform,
+        Err(unknown) => return Err(of_a_plugin(common, &add.channel).await.unwrap_or(unknown)),
+    };
     let account = add.account.clone().unwrap_or_else(|| DEFAULT.to_owned());
     let written = written(common, &add.channel).await?;
     check_name(&platform, &written, &account, is_new)?;
@@ -105,6 +108,27 @@ fn platform(channel: &str) -> Result<Offered, Failed> {
                 names.join(", ")
             ))
         })
+}
+
+/// Why a channel cannot be added that a plugin brings, and what to do. `None`: no plugin does.
+async fn of_a_plugin(common: &Common, channel: &str) -> Option<Failed> {
+    let document = write::document(common).await.ok()?;
+    let plugin = brings(&document, channel)?;
+    let why =
+        format!("{channel} is a channel of the plugin {plugin}, which says itself what its accounts need");
+    Some(Failed::new(Exit::Usage, why).next(format!(
+        "write its keys with `gatehouse config set channels.{channel} '{{...}}'`; `gatehouse channels test {channel}` connects it then"
+    )))
+}
+
+/// The plugin that brings a channel.
+fn brings<'a>(document: &'a Value, channel: &str) -> Option<&'a str> {
+    let lists = |entry: &Value| {
+        let channels = entry["channels"].as_array().into_iter().flatten();
+        channels.into_iter().any(|kind| kind == channel)
+    };
+    let mut entries = document.pointer("/plugins/entries")?.as_object()?.iter();
+    entries.find(|(_, entry)| lists(entry)).map(|(id, _)| id.as_str())
 }
 
 /// What stands under `channels.<channel>`, with its secrets hidden.
@@ -427,5 +451,14 @@ mod tests {
         assert!(check(json!({"botToken": "x"}), "default", false));
         assert!(!check(json!({"accounts": {"home": {}}}), "work", false));
         assert!(!check(json!({}), "a/b", true), "a name never becomes a path");
+    }
+
+    #[test]
+    fn a_channel_of_a_plugin_is_known_by_its_entry() {
+        let document = json!({"plugins": {"entries": {"kitchen": {}, "tell": {"channels": ["lines"]}}}});
+
+        assert_eq!(brings(&document, "lines"), Some("tell"));
+        assert_eq!(brings(&document, "irc"), None);
+        assert_eq!(brings(&json!({}), "lines"), None);
     }
 }

@@ -104,12 +104,26 @@ async fn a_command_that_dies_is_started_again_and_one_that_cannot_be_started_hol
     let (maker, mut programs) = (maker(home.path()), Programs::default());
     let entries = json!({
         "absent": {"command": "/nonexistent/program"},
-        "dying": script(home.path(), "echo came >> came; exit 78"),
+        "dying": script(home.path(), "echo came >> came; echo no port is free >&2; exit 78"),
     });
 
     programs.apply(&section(entries), &maker, &quiet());
     until("a second life", || lines(home.path()).len() >= 2).await;
+    let failures = programs.failures.clone();
+    until("both reasons", || failures.now().len() == 2).await;
 
+    let told = |plugin: &str| {
+        let all = failures.now();
+        let one = all.into_iter().find(|one| one.service == plugin);
+        one.expect("a reason").told()
+    };
+    assert!(told("plugin/absent").contains("cannot be started"));
+    assert_eq!(
+        told("plugin/dying"),
+        "it ended with exit status: 78: no port is free"
+    );
+    programs.apply(&section(json!({})), &maker, &quiet());
+    assert!(failures.now().is_empty(), "nobody asks for what is not set up");
     programs.stop().await;
 }
 
