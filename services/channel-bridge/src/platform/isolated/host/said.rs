@@ -5,13 +5,16 @@ use std::time::Duration;
 
 use gatehouse_core::{
     Case, Timestamp,
-    content::{Media, MediaSource},
+    content::{Choice, Media, MediaSource},
 };
-use gatehouse_proto::channel::v1::{
-    ChatKind as WireKind, HttpAnswered, Inbound, InboundChat, InboundSender, NameCase, Notice, NoticeTopic,
-    ParentChat as WireParent, PartAnswered, PartRetry, PartSent, PreviewAnswered, Remarked, Room as WireRoom,
-    RoomState as WireState, SendPart as WirePart, SentMedia, ShowPreview, TakeHttp, part_answered,
-    preview_answered, remarked, run_account_response::Message as Said,
+use gatehouse_proto::{
+    channel::v1::{
+        ChatKind as WireKind, HttpAnswered, Inbound, InboundChat, InboundSender, NameCase, Notice,
+        NoticeTopic, ParentChat as WireParent, PartAnswered, PartRetry, PartSent, PreviewAnswered, Remarked,
+        Room as WireRoom, RoomState as WireState, SendPart as WirePart, SentMedia, ShowPreview, TakeHttp,
+        part_answered, preview_answered, remarked, run_account_response::Message as Said,
+    },
+    common::v1::Choice as WireChoice,
 };
 use tokio::time::Instant;
 
@@ -158,6 +161,7 @@ pub(super) fn part(wire: WirePart) -> Option<SendPart> {
         media,
         replaces,
         created_at,
+        choices,
     } = wire;
     // The outbox makes the key of both.
     let (delivery, index) = key.rsplit_once('/')?;
@@ -168,6 +172,7 @@ pub(super) fn part(wire: WirePart) -> Option<SendPart> {
         name: Some(sent.name).filter(|name| !name.is_empty()),
         size_bytes: Some(sent.size_bytes),
     };
+    let choice = |WireChoice { label, value }| Choice { label, value }; // the bridge has read them
     Some(SendPart {
         delivery,
         index,
@@ -178,6 +183,7 @@ pub(super) fn part(wire: WirePart) -> Option<SendPart> {
         text,
         replaces,
         media: media.into_iter().map(medium).collect(),
+        choices: choices.into_iter().map(choice).collect(),
         created_at: Timestamp::from_ms(created_at),
     })
 }
