@@ -10,7 +10,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 # A long step of cargo says how far it is: by cargo's own bar on a terminal, by a line a minute elsewhere.
 PROGRESS := deploy/progress.sh
 
-.PHONY: help up build test deny contracts notes test-rust test-conformance test-page conformance test-autobahn lint docs bench bench-peers crash backup-drill \
+.PHONY: help up build test deny contracts notes test-rust test-plugins test-conformance test-page conformance test-autobahn lint docs bench bench-peers crash backup-drill \
   autobahn fuzz fmt prerequisites image release-contracts release-notes
 
 help:
@@ -25,6 +25,7 @@ help:
 	@echo "make autobahn  the Autobahn suite against the edge's WebSocket (needs a Python 2.7; fetches the suite once)"
 	@echo "make fuzz    each hand-written parser for 30 seconds (SECONDS=N), from the corpus in fuzz/ (needs a nightly compiler)"
 	@echo "make contracts  what buf says of the contracts, and of what changed since they were released (needs npm)"
+	@echo "make test-plugins  the plugins that are workspaces of their own (PLUGINS=matrix)"
 	@echo "make fmt     format the sources"
 	@echo "make docs    write the generated references anew"
 	@echo "make image   build the container image"
@@ -41,7 +42,7 @@ build:
 	@echo "== build (release; the first time takes some minutes)"
 	@$(PROGRESS) $(CARGO) build --release --locked -p gatehouse
 
-test: prerequisites lint notes contracts deny test-rust test-conformance test-page test-autobahn
+test: prerequisites lint notes contracts deny test-rust test-plugins test-conformance test-page test-autobahn
 	@echo "== all good"
 
 prerequisites:
@@ -90,6 +91,14 @@ test-rust:
 	@$(CARGO) nextest run --workspace --locked --cargo-quiet
 	@echo "== doc tests"
 	@$(CARGO) test --doc --workspace --locked --quiet
+
+# Plugins whose dependencies do not fit into the gateway's lock file: workspaces of their own, judged as strictly. `name:feature,feature` names
+# features that their tests need.
+PLUGINS = matrix
+test-plugins:
+	@for plugin in $(PLUGINS); do \
+	  name=$${plugin%%:*}; features=$${plugin#"$$name"}; CARGO="$(CARGO)" deploy/test-plugin.sh "$$name" "$${features#:}" || exit 1; \
+	done
 
 test-conformance:
 	@if [ -x tests/conformance/node_modules/node/bin/node ]; then \
@@ -166,6 +175,7 @@ fuzz:
 
 fmt:
 	@$(CARGO) fmt --all
+	@for plugin in $(PLUGINS); do (cd plugins/$${plugin%%:*} && $(CARGO) fmt) || exit 1; done
 
 image:
 	@docker build -f deploy/Dockerfile -t gatehouse .

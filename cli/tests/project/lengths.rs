@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{members, root};
+use super::{members, plugins, root};
 
 /// Lines of a file at most.
 const LINES_MAX: usize = 500;
@@ -31,7 +31,8 @@ fn lengths(folder: &Path, found: &mut Vec<(usize, PathBuf)>) {
 #[test]
 fn a_source_file_is_short_enough_to_be_read_at_once() {
     let mut found = Vec::new();
-    for folder in members().iter().map(String::as_str).chain(["fuzz/fuzz_targets"]) {
+    let folders = [members(), plugins()].concat();
+    for folder in folders.iter().map(String::as_str).chain(["fuzz/fuzz_targets"]) {
         lengths(&root().join(folder), &mut found);
     }
     found.sort();

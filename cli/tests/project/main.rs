@@ -56,12 +56,24 @@ fn members() -> Vec<String> {
     list.split('"').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
+/// Plugins that are workspaces of their own.
+fn plugins() -> Vec<String> {
+    let manifest = read("Cargo.toml");
+    let list = manifest.split_once("\nexclude = [").unwrap().1;
+    let folders = list.split_once(']').unwrap().0.split('"').skip(1).step_by(2);
+    folders
+        .filter(|folder| folder.starts_with("plugins/"))
+        .map(str::to_owned)
+        .collect()
+}
+
 /// Whether a folder holds what is not ours: what was built, made or installed.
 fn is_foreign(folder: &Path) -> bool {
     let names = [
         "node_modules",
         "python_modules",
         "conformance/python",
+        "synapse/python",
         "target",
         "artifacts",
         "work",
@@ -172,6 +184,40 @@ fn one_compiler_version_is_named_everywhere() {
     for member in members() {
         let manifest = read(&format!("{member}/Cargo.toml"));
         assert!(manifest.contains("rust-version.workspace = true"), "{member}");
+    }
+}
+
+#[test]
+fn a_plugin_with_a_workspace_of_its_own_is_judged_as_the_gateway_is() {
+    let lints = |path: &str| {
+        let manifest = read(path);
+        let table = manifest.split_once("[workspace.lints.rust]").expect(path).1;
+        let lines = table.lines().take_while(|line| !line.starts_with("[profile"));
+        let lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let makefile = read("Makefile");
+    let judged = makefile
+        .lines()
+        .find_map(|line| line.strip_prefix("PLUGINS = "))
+        .unwrap();
+    let judged: Vec<&str> = judged
+        .split_whitespace()
+        .filter_map(|word| word.split(':').next())
+        .collect();
+
+    assert!(!plugins().is_empty(), "they are looked for in the wrong place");
+    for plugin in plugins() {
+        let manifest = format!("{plugin}/Cargo.toml");
+        assert_eq!(lints(&manifest), lints("Cargo.toml"), "{manifest}");
+        let oldest = |path: &str| {
+            let text = read(path);
+            let rest = text.split_once("rust-version = \"").expect(path).1;
+            rest.split_once('"').unwrap().0.to_owned()
+        };
+        assert_eq!(oldest(&manifest), oldest("Cargo.toml"), "{manifest}");
+        let name = plugin.trim_start_matches("plugins/");
+        assert!(judged.contains(&name), "`make test-plugins` leaves {name} out");
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{members, read, root};
+use super::{members, plugins, read, root};
 
 /// Where a word may stand nevertheless, and why.
 const ALLOWED: [(&str, &str, &str); 4] = [
@@ -92,7 +92,8 @@ fn a_word_that_is_not_used_stands_in_no_code_log_or_page() {
         .collect();
     assert!(banned.len() > 10, "the table is not read");
     let mut paths = Vec::new();
-    for folder in members().iter().map(String::as_str).chain([
+    let folders = [members(), plugins()].concat();
+    for folder in folders.iter().map(String::as_str).chain([
         "docs",
         "deploy",
         "changes",

@@ -1,0 +1,44 @@
+//! The process: `gatehouse up` starts it and tells it by its environment where to listen and what its credential is.
+
+use std::{error::Error, path::PathBuf};
+
+use clap::Parser;
+use gatehouse_matrix::channel::{MANIFEST, Matrix};
+use gatehouse_plugin_sdk::{Gateway, process, run};
+
+/// Matrix as a plugin of Gatehouse. docs/matrix.md leads from nothing to an account that answers.
+#[derive(Parser)]
+#[command(name = "gatehouse-matrix", version)]
+struct Arguments {
+    #[command(flatten)]
+    gateway: Gateway,
+    /// The folder in which sessions and their keys are kept. It is made when it is not there.
+    #[arg(long, value_name = "FOLDER", env = "MATRIX_STATE")]
+    state: Option<PathBuf>,
+    /// Where people's files are.
+    #[arg(long, value_name = "FOLDER", env = "HOME", hide = true)]
+    home: Option<PathBuf>,
+    /// What is logged.
+    #[arg(
+        long,
+        value_name = "FILTER",
+        default_value = "info,matrix_sdk=warn,matrix_sdk_base=warn,matrix_sdk_crypto=warn",
+        env = "MATRIX_LOG"
+    )]
+    log: String,
+}
+
+#[tokio::main(worker_threads = 2)]
+async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
+    let arguments = Arguments::parse();
+    process::log(&arguments.log)?;
+    let state = process::state(
+        arguments.state.as_deref(),
+        arguments.home.as_deref(),
+        ".local/state/gatehouse-matrix",
+    )?;
+    process::private_folder(&state)?;
+    let server = arguments.gateway.open().await?;
+    run(server, MANIFEST, Matrix::new(state), process::requested()?).await?;
+    Ok(())
+}
