@@ -108,14 +108,14 @@ Examples:
 
 The environment stays that of the first start: `gatehouse stop` and `gatehouse up -d` take a new one.")]
     Restart(Restart),
-    /// Show the log of a gateway that was started with `up -d`
+    /// Show the log of the gateway, which is kept in its home
     #[command(after_help = "\
 Examples:
   gatehouse logs                          the last 100 lines
   gatehouse logs -f                       and those that come, until Ctrl-C
   gatehouse logs -n 1000 session agent    of two services")]
     Logs(Logs),
-    /// Conversation to the assistant
+    /// Talk to the assistant
     #[command(after_help = "\
 Examples:
   gatehouse chat                          the main session; /help lists what you can type
@@ -413,7 +413,7 @@ pub(crate) struct Restore {
 /// `methods`
 #[derive(Debug, Args)]
 pub(crate) struct Methods {
-    /// Only names that begin so
+    /// Only names that begin so; a whole name shows what the method takes
     pub(crate) prefix: Option<String>,
     /// The whole reference, with requests and responses
     #[arg(long, conflicts_with = "prefix")]

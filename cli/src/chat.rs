@@ -6,6 +6,7 @@
 mod command;
 mod cost;
 mod editor;
+mod hang;
 mod interactive;
 mod once;
 mod pane;

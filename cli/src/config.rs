@@ -208,7 +208,10 @@ impl Changed {
 
 /// What is said of a change that changes nothing. It is no failure: what was asked for is so.
 fn unchanged(path: &str, file: &str) -> String {
-    format!("{path} is so already in {}: nothing was changed", escape(file))
+    format!(
+        "{path} is as asked for in {} already: nothing was changed",
+        escape(file)
+    )
 }
 
 fn reason(refusal: &client::Refusal) -> &str {

@@ -52,6 +52,8 @@ pub(crate) struct Answer {
     pub(crate) started_ms: i64,
     /// The gateway's address, once it is ready.
     pub(crate) url: Option<String>,
+    /// The gateway's address for other machines, if they can come in.
+    pub(crate) others: Option<String>,
     /// The address of its Control UI, if it serves one.
     pub(crate) page: Option<String>,
     /// Where its metrics are.

@@ -1,4 +1,4 @@
-//! `gatehouse logs`: the log of a gateway that was started with `up -d`, which is in files of its home.
+//! `gatehouse logs`: the log of a gateway, which `gatehouse up` keeps in files of its home.
 
 use std::{
     collections::VecDeque,
@@ -10,6 +10,7 @@ use std::{
 };
 
 use gatehouse_core::Service;
+use serde_json::json;
 use tokio::time::sleep;
 
 use crate::{
@@ -86,7 +87,7 @@ async fn show(
         position = Some(lines);
     }
     for line in last {
-        output::text(&line)?;
+        output::text(&shown(line, common.json))?;
     }
     let Some(mut lines) = position.filter(|_| follow) else {
         return Ok(());
@@ -94,7 +95,7 @@ async fn show(
     loop {
         while let Some(line) = lines.next().map_err(|error| failed(newest, error))? {
             if is_meant(&line) {
-                output::text(&line)?;
+                output::text(&shown(line, common.json))?;
             }
         }
         if lines.was_replaced(newest) {
@@ -105,17 +106,34 @@ async fn show(
     }
 }
 
+/// A line for a person as it is, for a program as an object.
+fn shown(line: String, json: bool) -> String {
+    if !json || line.starts_with('{') {
+        return line;
+    }
+    let (service, text) = match line.trim_end_matches('\n').split_once(" | ") {
+        Some((name, text)) => (Some(name.trim()), text),
+        None => (None, line.trim_end_matches('\n')),
+    };
+    format!("{}\n", json!({"service": service, "text": text}))
+}
+
 /// A gateway that was started otherwise writes elsewhere.
 fn no_log(common: &Common) -> Failed {
     let home = common.home.display();
     match control::ask(&common.run_dir(), &Ask::Hello, None) {
         Ok(_) => Failed::new(
             Exit::Failed,
-            format!("the gateway of {home} writes its log to the terminal or the service manager that started it"),
+            format!(
+                "the gateway of {home} writes its log to the terminal or the service manager that started it"
+            ),
         )
-        .next("look there (`journalctl`, `docker compose logs`); one that is started with `gatehouse up -d` keeps its log in the home"),
-        Err(_) => Failed::new(Exit::Failed, format!("there is no log in {home} ({})", common.found))
-            .next(own::start_step(common)),
+        .next("look there (`journalctl`, `docker compose logs`)"),
+        Err(_) => Failed::new(
+            Exit::Failed,
+            format!("there is no log in {home} ({})", common.found),
+        )
+        .next(own::start_step(common)),
     }
 }
 
@@ -200,6 +218,21 @@ mod tests {
             );
         }
         assert!(!is_of("up             | stopped\n", &[Service::Edge]));
+    }
+
+    #[test]
+    fn a_program_is_given_each_line_as_an_object() {
+        let own = "{\"message\":\"x\"}\n";
+        assert_eq!(shown(own.to_owned(), true), own);
+        assert_eq!(
+            shown("edge           | a | b\n".to_owned(), true),
+            "{\"service\":\"edge\",\"text\":\"a | b\"}\n"
+        );
+        assert_eq!(
+            shown("Gatehouse is ready\n".to_owned(), true),
+            "{\"service\":null,\"text\":\"Gatehouse is ready\"}\n"
+        );
+        assert_eq!(shown("edge | a\n".to_owned(), false), "edge | a\n");
     }
 
     #[test]

@@ -32,6 +32,7 @@ mod output;
 mod own;
 mod pin;
 mod plugins;
+mod program;
 mod restore;
 mod service;
 mod setup;

@@ -1,6 +1,6 @@
 //! `gatehouse methods`: what can be called, by whom. Needs no running gateway: the contract is in this binary.
 
-use gatehouse_contract::{Map, reference};
+use gatehouse_contract::{Map, Method, reference};
 use serde_json::json;
 
 use crate::{
@@ -38,6 +38,9 @@ pub(crate) fn run(common: &Common, methods: &Methods, style: Style) -> Result<()
             .collect();
         return output::line(&json!({"methods": methods, "events": events}).to_string());
     }
+    if let Some(method) = contract.method(prefix) {
+        return one(method, style);
+    }
     let mut table = Table::new(&["METHOD", "ACCESS", "WHAT IT DOES"]);
     for method in contract.methods().filter(|method| wanted(&method.name)) {
         table.row(vec![
@@ -54,11 +57,38 @@ pub(crate) fn run(common: &Common, methods: &Methods, style: Style) -> Result<()
             (None, first_sentence(&event.comment)),
         ]);
     }
-    output::line(&format!(
-        "{}\n{}",
-        table.render(style),
-        events.render(style).trim_end()
-    ))
+    let tables: Vec<_> = [table, events]
+        .iter()
+        .filter(|table| !table.is_empty())
+        .map(|table| table.render(style))
+        .collect();
+    output::line(tables.join("\n").trim_end())
+}
+
+/// All that somebody needs who calls it.
+fn one(method: &Method, style: Style) -> Result<(), Failed> {
+    let about = method.comment.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut text = format!(
+        "{}\n{about}\naccess {}\n",
+        style.paint(Ink::Cyan, &method.name),
+        method.access
+    );
+    let takes = reference::takes(&method.request);
+    if takes.is_empty() {
+        text.push_str("\nIt takes no parameters.");
+        return output::line(&text);
+    }
+    let mut table = Table::new(&["PARAMETER", "TYPE", "MEANING"]);
+    for parameter in takes {
+        table.row(vec![
+            (Some(Ink::Cyan), parameter.name),
+            (Some(Ink::Dim), parameter.kind),
+            (None, parameter.meaning),
+        ]);
+    }
+    text.push('\n');
+    text.push_str(table.render(style).trim_end());
+    output::line(&text)
 }
 
 /// A name that nothing begins with is a typing error.

@@ -40,7 +40,9 @@ pub(crate) fn not_running(common: &Common) -> Failed {
 /// How to start the gateway that was meant, without making another one.
 pub(crate) fn start_step(common: &Common) -> String {
     let home = common.home.display();
-    let other = home::other_than(&common.home).filter(|_| common.found != home::Found::Named);
+    // Where one has run already, that one is meant.
+    let is_meant = common.found == home::Found::Named || home::is_home(&common.home);
+    let other = home::other_than(&common.home).filter(|_| !is_meant);
     match other {
         Some(other) => format!(
             "your gateway has its home in {}: start it with `gatehouse up -d --home {}`",

@@ -29,6 +29,7 @@ use crate::{
         databases, files, secrets,
     },
     exit::{Exit, Failed},
+    home::Found,
     output,
     service::environment,
     up::HomeLock,
@@ -106,7 +107,12 @@ pub(crate) fn run(common: &Common, restore: &Restore) -> Result<(), Failed> {
             escape(&name)
         );
     }
-    output::text(&(told + "next: gatehouse up\n"))
+    let named = if common.found == Found::Named {
+        format!(" --home {}", home.path.display())
+    } else {
+        String::new()
+    };
+    output::text(&format!("{told}next: gatehouse up{named}\n"))
 }
 
 /// Nobody starts the gateway meanwhile. A home in containers is several volumes and no folder of its own: there, the locks
@@ -183,7 +189,16 @@ fn unpack(
     let mut tar = tar::Archive::new(source);
     let mut manifest = None;
     for entry in tar.entries().map_err(unfit)? {
-        let mut entry = entry.map_err(unfit)?;
+        // The words about a head that cannot be read hold bytes of the file, which may be anything.
+        let strange = |error: io::Error| {
+            let is_known = error.raw_os_error().is_some() || error.kind() == io::ErrorKind::UnexpectedEof;
+            unfit(if is_known {
+                error
+            } else {
+                io::Error::other("it cannot be read as a tar archive: it is none, or was cut")
+            })
+        };
+        let mut entry = entry.map_err(strange)?;
         let name = entry.path().map_err(unfit)?.to_string_lossy().into_owned();
         let regular = entry.header().entry_type() == tar::EntryType::Regular;
         if regular && name == MANIFEST {

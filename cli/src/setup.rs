@@ -29,6 +29,9 @@ const DECLINED: &str = "setup.declined";
 
 const ANSWER: Duration = Duration::from_secs(10);
 
+/// So many models are named to somebody who named one that is not there.
+const MODELS_SHOWN: usize = 8;
+
 /// What another server is called in the configuration.
 const CUSTOM: &str = "custom";
 
@@ -42,7 +45,7 @@ pub(crate) async fn run(common: &Common, setup: &Setup, style: Style) -> Result<
     let asks = !setup.yes && !common.json && ask::is_possible();
     let env = Env::process();
     loop {
-        let (candidate, model) = chosen(setup, &env, asks).await?;
+        let (mut candidate, model) = chosen(setup, &env, asks).await?;
         output::remark(&format!(
             "asking {} for one word ...",
             printable(&format!("{}/{model}", candidate.id))
@@ -52,7 +55,10 @@ pub(crate) async fn run(common: &Common, setup: &Setup, style: Style) -> Result<
         if tried.ok {
             output::remark(&style.paint(Ink::Green, &format!("it answers, after {} ms", tried.latency_ms)));
         } else if !setup.force {
-            let failed = did_not_answer(&tried);
+            if tried.status == "no_model" && candidate.models.is_empty() {
+                let _ = candidate.list().await; // then none is named
+            }
+            let failed = did_not_answer(&candidate, &tried);
             if !asks {
                 return Err(failed);
             }
@@ -150,6 +156,10 @@ async fn chosen(setup: &Setup, env: &Env, asks: bool) -> Result<(Candidate, Stri
         }
     }
     if let Some(model) = &setup.model {
+        // A list is not needed, only the path under which there is one.
+        if candidate.has_no_path() {
+            let _ = candidate.list_or_find().await;
+        }
         // Also as it stands in the configuration.
         let model = model
             .strip_prefix(&format!("{}/", candidate.id))
@@ -158,7 +168,7 @@ async fn chosen(setup: &Setup, env: &Env, asks: bool) -> Result<(Candidate, Stri
         return Ok((candidate, model));
     }
     if candidate.models.is_empty()
-        && let Err(why) = candidate.list().await
+        && let Err(why) = candidate.list_or_find().await
     {
         let failed = Failed::new(
             Exit::Failed,
@@ -256,6 +266,14 @@ fn address(url: &str) -> Result<String, Failed> {
         )
         .next("it looks like http://127.0.0.1:11434/v1, up to and without /chat/completions")
     };
+    // As people type it: a host is on this machine or in its network, where few speak TLS.
+    let with_scheme;
+    let url = if url.contains("://") || url.is_empty() {
+        url
+    } else {
+        with_scheme = format!("http://{url}");
+        &with_scheme
+    };
     let parsed = url::Url::parse(url).map_err(|error| wrong(&error.to_string()))?;
     match parsed.scheme() {
         "http" | "https" if parsed.has_host() => Ok(url.trim_end_matches('/').to_owned()),
@@ -300,19 +318,29 @@ async fn found(env: &Env, look_at: &[String], asks: bool) -> Result<Candidate, F
     Ok(candidate)
 }
 
-fn did_not_answer(tried: &TestModelResponse) -> Failed {
+/// Nothing of it stands in a configuration yet: what to do is said in words of this command.
+fn did_not_answer(candidate: &Candidate, tried: &TestModelResponse) -> Failed {
     let why = tried.reason.as_deref().unwrap_or("it did not answer");
     let failed = Failed::new(
         Exit::Failed,
         format!("{}/{} does not answer: {why}", tried.provider, tried.model),
     );
     let failed = failed.about(tried.status.to_uppercase(), None);
-    match &tried.next_step {
-        Some(step) => failed.next(format!(
-            "{step}; nothing was written (--force writes all the same)"
-        )),
-        None => failed.next("nothing was written (--force writes all the same)"),
-    }
+    let others: Vec<_> = candidate
+        .models
+        .iter()
+        .filter(|model| **model != tried.model)
+        .take(MODELS_SHOWN)
+        .map(|model| printable(model))
+        .collect();
+    let step = match tried.status.as_str() {
+        "auth" => "give another key with --api-key-file FILE; ".to_owned(),
+        "no_model" if !others.is_empty() => {
+            format!("name another with --model: it has {}; ", others.join(", "))
+        }
+        _ => String::new(),
+    };
+    failed.next(format!("{step}nothing was written (--force writes all the same)"))
 }
 
 fn tell(

@@ -5,6 +5,7 @@
 
 mod each;
 mod failing;
+mod model;
 mod page;
 mod start;
 
@@ -45,6 +46,13 @@ struct Findings {
 struct Finding {
     path: String,
     message: String,
+}
+
+/// What somebody should know of an account of a channel, as `channels.status` describes it.
+pub(crate) fn detail_of(account: &serde_json::Map<String, Value>) -> String {
+    serde_json::from_value::<page::Account>(Value::Object(account.clone()))
+        .map(|account| account.detail())
+        .unwrap_or_default()
 }
 
 /// What the gateway says of itself.
@@ -218,6 +226,7 @@ fn rest(common: &Common, style: Style, asked: &Asked) -> Result<String, Failed> 
     let findings = asked.configuration.as_ref().ok();
     let findings = findings.and_then(|answer| read::<Findings>("config.get", answer).ok());
     if let Some(findings) = &findings {
+        page.push_str(&model::line(&findings.config, style));
         page.push_str(&page::endpoints(&findings.config, style));
     }
     let Findings { issues, warnings, .. } = findings.unwrap_or_default();

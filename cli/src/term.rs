@@ -5,9 +5,6 @@ use std::{fmt::Write as _, io::IsTerminal};
 use gatehouse_core::{Env, telemetry::escape};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// Where nobody says how wide the output is.
-const COLUMNS: usize = 80;
-
 /// Between two columns of a table.
 const BETWEEN: usize = 2;
 
@@ -200,12 +197,12 @@ fn cut(text: &str, columns: usize) -> String {
     shown
 }
 
-/// The width of the terminal, or that of the oldest ones where there is none.
+/// The width of the terminal. A pipe or a file has none: there nothing is cut, because a program reads it.
 pub(crate) fn columns() -> usize {
     let size = std::io::stdout().is_terminal().then(crossterm::terminal::size);
     match size {
         Some(Ok((columns, _))) if columns > 0 => columns.into(),
-        _ => COLUMNS,
+        Some(_) | None => usize::MAX,
     }
 }
 

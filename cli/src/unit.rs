@@ -62,7 +62,7 @@ pub(crate) fn run(common: &Common, unit: &Unit, style: Style) -> Result<(), Fail
 }
 
 fn install(common: &Common, scope: Scope, print: bool, style: Style) -> Result<(), Failed> {
-    let program = env::current_exe()
+    let program = crate::program::path()
         .map_err(|error| Failed::new(Exit::Failed, format!("cannot find our own program: {error}")))?;
     let home = scope.home(common)?;
     let text = scope.text(&program, &home);

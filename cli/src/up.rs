@@ -4,6 +4,7 @@
 //! No process outlives this one, however it ends: the kernel kills every service when we die, and every service ends when its
 //! standard input does, which the kernel closes with us. So there is nothing to clean up at the next start and no PID file to go stale.
 
+mod banner;
 mod child;
 mod control;
 mod control_ui;
@@ -35,6 +36,7 @@ use tokio::{
 
 pub(crate) use self::lock::HomeLock;
 use self::{
+    banner::Shown,
     control::{Control, Order, Told},
     log::{Log, Writer},
     log_file::LogFile,
@@ -42,7 +44,7 @@ use self::{
     metrics::Metrics,
     plan::Plan,
     plugins::Plugins,
-    ready::{Ready, Shown},
+    ready::Ready,
     steps::Steps,
     tee::Tee,
 };
@@ -73,7 +75,7 @@ pub(crate) async fn run(common: &Common, up: &Up, style: Style) -> Result<(), Fa
 /// The same program with the same options in this process's place: whoever watches it sees no end. Returns only when that failed.
 fn again() -> Failed {
     let failed = |error: io::Error| Failed::new(Exit::Failed, format!("cannot start again: {error}"));
-    match std::env::current_exe() {
+    match crate::program::path() {
         Ok(program) => failed(
             std::process::Command::new(program)
                 .args(std::env::args_os().skip(1))
@@ -124,7 +126,7 @@ async fn serve(common: &Common, up: &Up, style: Style) -> Result<Order, Failed> 
     for warning in &plan.warnings {
         log.own(warning);
     }
-    let metrics = steps.hold(Step::Sockets, Metrics::bind(up.metrics, &home).await)?;
+    let metrics = steps.hold(Step::Sockets, Metrics::bind(up.metrics, plan.door, &home).await)?;
     let metrics_url = metrics.url();
     let mut supervisor = steps.hold(Step::Sockets, services::start(&plan, &home, &log))?;
     steps.services_started();
@@ -142,6 +144,7 @@ async fn serve(common: &Common, up: &Up, style: Style) -> Result<Order, Failed> 
         manager: &manager,
         url_file: &url_file,
         home: &home.path,
+        door: plan.door.ip(),
         page: plan.page.as_deref(),
         metrics: metrics_url.as_deref(),
         log: &log,

@@ -380,6 +380,11 @@ fn a_restore_that_is_refused_leaves_nothing_behind() {
     assert_eq!(output.status.code(), Some(1), "{}", err(&output));
     assert!(err(&output).contains("nothing was changed"), "{}", err(&output));
     assert!(
+        err(&output).contains("tar archive") && !err(&output).contains("xxxx"),
+        "what stands in a file that is no backup is shown to nobody: {}",
+        err(&output)
+    );
+    assert!(
         !folder.path().join("a").exists(),
         "the folders above it went as well"
     );

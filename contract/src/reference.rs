@@ -1,11 +1,15 @@
 //! The reference of all methods and events, written from the contracts: what a person reads who wants to call the gateway.
 
+mod takes;
+
 use std::fmt::Write as _;
 
 use crate::{
     Map, MessagePlan,
     plan::{Bounds, Field, Kind, Message, Schema, Shape},
 };
+
+pub use takes::{Parameter, takes};
 
 /// The reference as Markdown: methods, then events, then the messages that they are made of, each once.
 #[must_use]
@@ -94,6 +98,14 @@ pub fn parameters(map: &Map) -> String {
     )
 }
 
+/// The fields that callers see.
+fn shown(message: &Message) -> impl Iterator<Item = &Field> {
+    let fields = message.fields.iter().enumerate();
+    fields
+        .filter(move |(index, _)| message.nulls != Some(*index))
+        .map(|(_, field)| field)
+}
+
 #[derive(Default)]
 struct Page<'a> {
     text: String,
@@ -128,12 +140,7 @@ impl<'a> Page<'a> {
     }
 
     fn table(&mut self, schema: &'a Schema, message: &'a Message) {
-        let fields = message
-            .fields
-            .iter()
-            .enumerate()
-            .filter(|(index, _)| message.nulls != Some(*index));
-        let fields: Vec<_> = fields.map(|(_, field)| field).collect();
+        let fields: Vec<_> = shown(message).collect();
         if fields.is_empty() {
             self.line(": an empty object.\n");
             return;
@@ -142,26 +149,25 @@ impl<'a> Page<'a> {
         self.line("| name | type | bounds | meaning |");
         self.line("|---|---|---|---|");
         for field in fields {
-            let required = if field.shape == Shape::Required {
-                ""
-            } else {
-                ", optional"
-            };
-            let nullable = message.nulls.is_some() && field.shape != Shape::Required;
-            let null = if nullable || field.emit_null {
-                " or null"
-            } else {
-                ""
-            };
-            let kind = self.kind(schema, field);
+            let kind = self.whole_kind(schema, message, field);
             let bounds = bounds(&field.bounds);
             let meaning = field.comment.replace('|', "\\|");
-            self.line(&format!(
-                "| `{}` | {kind}{null}{required} | {bounds} | {meaning} |",
-                field.name
-            ));
+            self.line(&format!("| `{}` | {kind} | {bounds} | {meaning} |", field.name));
         }
         self.text.push('\n');
+    }
+
+    /// What a field is, whether it may be null, and whether it may be left out.
+    fn whole_kind(&mut self, schema: &'a Schema, message: &Message, field: &'a Field) -> String {
+        let is_required = field.shape == Shape::Required;
+        let nullable = message.nulls.is_some() && !is_required;
+        let null = if nullable || field.emit_null {
+            " or null"
+        } else {
+            ""
+        };
+        let required = if is_required { "" } else { ", optional" };
+        format!("{}{null}{required}", self.kind(schema, field))
     }
 
     fn kind(&mut self, schema: &'a Schema, field: &'a Field) -> String {

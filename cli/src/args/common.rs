@@ -27,14 +27,32 @@ pub(crate) struct Everywhere {
     #[arg(long, global = true, env = "GATEHOUSE_TOKEN", hide_env_values = true)]
     pub(crate) token: Option<String>,
     /// A file that holds the gateway token
-    #[arg(long, global = true, env = "GATEHOUSE_TOKEN_FILE", value_name = "FILE")]
+    #[arg(
+        long,
+        global = true,
+        env = "GATEHOUSE_TOKEN_FILE",
+        hide_env_values = true,
+        value_name = "FILE"
+    )]
     pub(crate) token_file: Option<PathBuf>,
     /// The SHA-256 of the gateway's certificate, which is then trusted and no other: `gatehouse up` prints it
-    #[arg(long, global = true, env = "GATEHOUSE_TLS_FINGERPRINT", value_name = "HEX")]
+    #[arg(
+        long,
+        global = true,
+        env = "GATEHOUSE_TLS_FINGERPRINT",
+        hide_env_values = true,
+        value_name = "HEX"
+    )]
     pub(crate) tls_fingerprint: Option<Fingerprint>,
     /// The folder that holds everything a gateway keeps [default: that of your gateway that runs, else ./data where one was
     /// left, else $XDG_DATA_HOME/gatehouse]
-    #[arg(long, global = true, env = "GATEHOUSE_HOME", value_name = "DIR")]
+    #[arg(
+        long,
+        global = true,
+        env = "GATEHOUSE_HOME",
+        hide_env_values = true,
+        value_name = "DIR"
+    )]
     pub(crate) home: Option<PathBuf>,
     /// Print JSON for a program instead of text for a person
     #[arg(long, global = true)]

@@ -99,7 +99,7 @@ impl PairAs {
 Examples:
   gatehouse users                         everybody, with the tokens that they have
   gatehouse users add ann --name Ann --scope operator.read --scope operator.write
-  gatehouse users token team --label wall --scope operator.read      a page on a wall that only shows
+  gatehouse users token ann --label wall --scope operator.read      a page on a wall that only shows
   gatehouse users revoke 6f0c...          one token, by its id
   gatehouse users remove ann
 

@@ -10,17 +10,27 @@ use super::Checked;
 #[derive(Debug, Args)]
 pub(crate) struct Up {
     /// The port of WebSocket and HTTP; 0 takes a free one [default: gateway.port of the configuration, 18789]
-    #[arg(long, env = "GATEHOUSE_PORT", value_name = "N")]
+    #[arg(long, env = "GATEHOUSE_PORT", hide_env_values = true, value_name = "N")]
     pub(crate) port: Option<u16>,
     /// The IP address to listen on [default: gateway.bind of the configuration, 127.0.0.1]
-    #[arg(long, env = "GATEHOUSE_BIND", value_name = "IP")]
+    #[arg(long, env = "GATEHOUSE_BIND", hide_env_values = true, value_name = "IP")]
     pub(crate) bind: Option<IpAddr>,
     /// The folder of a built Control UI, which is then served at the gateway's own address; `auto` finds that of an installed
     /// openclaw package [default: gateway.controlUi.root of the configuration, else none]
-    #[arg(long, env = "GATEHOUSE_CONTROL_UI", value_name = "DIR")]
+    #[arg(
+        long,
+        env = "GATEHOUSE_CONTROL_UI",
+        hide_env_values = true,
+        value_name = "DIR"
+    )]
     pub(crate) control_ui: Option<PathBuf>,
     /// Where the metrics of all processes are served: a port, an address, or `off` [default: 127.0.0.1:18790, else a free port]
-    #[arg(long, env = "GATEHOUSE_METRICS_LISTEN", value_name = "PORT")]
+    #[arg(
+        long,
+        env = "GATEHOUSE_METRICS_LISTEN",
+        hide_env_values = true,
+        value_name = "PORT"
+    )]
     pub(crate) metrics: Option<super::metrics::Wanted>,
     /// Run without this terminal: wait until it is ready, and leave it running
     #[arg(long, short = 'd')]

@@ -147,6 +147,11 @@ impl Ui {
         self.pane.append(text);
     }
 
+    /// How wide the text is.
+    pub(super) fn columns(&self) -> usize {
+        self.pane.columns()
+    }
+
     /// Says something in one line until the next key.
     pub(super) fn notice(&mut self, text: &str) {
         self.notify(Ink::Dim, text);

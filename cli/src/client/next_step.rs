@@ -109,6 +109,9 @@ pub(crate) fn refused(method: &str, refusal: &Refusal) -> Failed {
         let hint = near.map_or_else(String::new, |name| format!("did you mean {name}? "));
         return failed.next(format!("{hint}`gatehouse methods` lists them all"));
     }
+    if refusal.message.contains("unexpected property") && Map::core().method(method).is_some() {
+        return failed.next(format!("`gatehouse methods {method}` shows what it takes"));
+    }
     if reason == "missing-scope" {
         return failed.next(
             "your token does not hold it: /new begins another conversation beside this one, which needs no more; or ask the gateway's \

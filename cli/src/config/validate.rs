@@ -49,16 +49,32 @@ struct Seen {
     warnings: Vec<Finding>,
 }
 
+/// Why there is nothing to check.
+fn missing(file: &Path) -> Failed {
+    let shown = file.display();
+    let failed = |message: String| Failed::new(Exit::Configuration, message);
+    if file.exists() {
+        return failed(format!("{shown} is not a file"))
+            .next("name the file: `gatehouse config validate FILE`");
+    }
+    match std::fs::read_link(file) {
+        Ok(target) => failed(format!(
+            "{shown} is a link to {}, which is not there",
+            target.display()
+        ))
+        .next("put the file there, or remove the link"),
+        Err(_) => failed(format!("there is no {shown}"))
+            .next("without a file the defaults run; `gatehouse up` writes a commented sample"),
+    }
+}
+
 /// Checks a file and prints what deserves a look.
 pub(super) async fn run(common: &Common, file: Option<&Path>) -> Result<(), Failed> {
     let home = Home::read(&environment(common));
     let file = file.map_or_else(|| home.config.clone(), Path::to_owned);
     let file = file.as_path();
     if !file.is_file() {
-        return Err(
-            Failed::new(Exit::Configuration, format!("there is no {}", file.display()))
-                .next("without a file the defaults run; `gatehouse up` writes a commented sample"),
-        );
+        return Err(missing(file));
     }
     let is_same =
         |a: &Path, b: &Path| matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b);
@@ -256,5 +272,23 @@ impl Drop for Scratch {
     fn drop(&mut self) {
         // Left behind, it is a small folder in the temporary one.
         let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_file_is_said_as_what_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink("nowhere", &link).unwrap();
+
+        let told = |path: &Path| missing(path).to_string();
+
+        assert!(told(folder.path()).contains("is not a file"));
+        assert!(told(&link).contains("is a link to nowhere"));
+        assert!(told(&folder.path().join("none")).contains("there is no"));
     }
 }

@@ -16,6 +16,7 @@ use crate::{
     },
     exit::Failed,
     logs, output,
+    status::detail_of,
     term::{Ink, Style, Table, ago},
 };
 
@@ -107,20 +108,13 @@ impl Caller {
                 let state = format!("{}{}", text("state"), if apart { ", isolated" } else { "" });
                 let last = number("lastInboundAt")
                     .map_or_else(|| "-".to_owned(), |at| format!("{} ago", ago(all.ts - at)));
-                let detail = ["lastError", "warning"].map(text);
+                let detail = detail_of(account);
                 table.row(vec![
                     (Some(Ink::Cyan), format!("{channel}/{}", text("accountId"))),
                     (Some(ink), state),
                     (None, last),
                     (None, number("outboxCount").unwrap_or(0).to_string()),
-                    (
-                        None,
-                        detail
-                            .into_iter()
-                            .find(|text| !text.is_empty())
-                            .unwrap_or_default()
-                            .to_owned(),
-                    ),
+                    (None, detail),
                 ]);
             }
         }

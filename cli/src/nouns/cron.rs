@@ -278,7 +278,7 @@ impl Caller {
 
     fn show_runs(&self, runs: &Runs) -> Result<(), Failed> {
         let now = now_ms();
-        let mut table = Table::new(&["DUE", "JOB", "", "TOOK", "TOLD", "WHAT"]);
+        let mut table = Table::new(&["DUE", "JOB", "HOW", "TOOK", "TOLD", "WHAT"]);
         for run in &runs.entries {
             let (ink, word) = match (run.status.as_str(), run.slot_state.as_str()) {
                 ("ok", _) => (Some(Ink::Green), "ok"),

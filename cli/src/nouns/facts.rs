@@ -7,20 +7,34 @@ use crate::term::{Ink, Style};
 
 /// The fields of an object by their names, in the order of the answer. What is unset or empty is left out.
 pub(super) fn lines(object: &Map<String, Value>, style: Style, now_ms: Option<i64>) -> String {
-    let shown: Vec<_> = object
-        .iter()
-        .filter_map(|(name, value)| Some((name, text(name, value, now_ms)?)))
-        .collect();
+    let mut shown = Vec::new();
+    collect("", object, now_ms, &mut shown);
     let width = shown
         .iter()
         .map(|(name, _)| name.chars().count())
         .max()
         .unwrap_or(0);
-    let line = |(name, text): &(&String, String)| {
+    let line = |(name, text): &(String, String)| {
         let name = style.paint(Ink::Dim, &format!("{name:width$}"));
         format!("{name}  {}\n", escape(text))
     };
     shown.iter().map(line).collect()
+}
+
+/// What is inside of an object has its path for a name, as in the configuration.
+fn collect(
+    before: &str,
+    object: &Map<String, Value>,
+    now_ms: Option<i64>,
+    shown: &mut Vec<(String, String)>,
+) {
+    for (name, value) in object {
+        let path = format!("{before}{name}");
+        match value {
+            Value::Object(inner) => collect(&format!("{path}."), inner, now_ms, shown),
+            value => shown.extend(text(name, value, now_ms).map(|text| (path, text))),
+        }
+    }
 }
 
 fn text(name: &str, value: &Value, now_ms: Option<i64>) -> Option<String> {
@@ -39,7 +53,6 @@ fn text(name: &str, value: &Value, now_ms: Option<i64>) -> Option<String> {
             let words: Vec<_> = list.iter().filter_map(Value::as_str).collect();
             Some(words.join(", "))
         }
-        Value::Object(inner) if inner.is_empty() => None,
         other @ (Value::Array(_) | Value::Object(_)) => Some(other.to_string()),
     }
 }
@@ -71,7 +84,7 @@ mod tests {
              updatedAt     40000 (60 s ago)\n\
              hasActiveRun  no\n\
              tags          default, in-use\n\
-             target        {\"to\":\"a\\nb\"}\n"
+             target.to     a\\nb\n"
         );
     }
 }

@@ -68,6 +68,28 @@ impl Candidate {
         Ok(())
     }
 
+    /// Whether its address is that of a host alone.
+    pub(super) fn has_no_path(&self) -> bool {
+        url::Url::parse(&self.base_url).is_ok_and(|url| url.path() == "/" && url.query().is_none())
+    }
+
+    /// The models that it has. Where the address is that of a host alone and has no list, it is looked for where most servers have theirs,
+    /// and that address is kept.
+    pub(super) async fn list_or_find(&mut self) -> Result<(), String> {
+        let Err(why) = self.list().await else {
+            return Ok(());
+        };
+        if self.has_no_path() {
+            let mut below = self.clone();
+            below.base_url = format!("{}/v1", self.base_url.trim_end_matches('/'));
+            if below.list().await.is_ok() {
+                *self = below;
+                return Ok(());
+            }
+        }
+        Err(why)
+    }
+
     /// The model to begin with, of those that it has.
     pub(super) fn usual_model(&self) -> Option<&String> {
         let usual = self

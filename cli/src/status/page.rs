@@ -140,7 +140,7 @@ impl Account {
     }
 
     /// What somebody should know of it: what is wrong now, the rooms that it is kept out of, what is not as configured.
-    fn detail(&self) -> String {
+    pub(super) fn detail(&self) -> String {
         let rooms = self.rooms.iter().filter_map(Room::problem);
         let parts = self.last_error.iter().cloned().chain(rooms);
         let parts = parts

@@ -49,6 +49,7 @@ pub(super) struct Told {
     log: Option<PathBuf>,
     url: OnceLock<String>,
     page: OnceLock<String>,
+    others: OnceLock<String>,
     started: OnceLock<Started>,
 }
 
@@ -68,12 +69,16 @@ impl Told {
             log,
             url: OnceLock::new(),
             page: OnceLock::new(),
+            others: OnceLock::new(),
             started: OnceLock::new(),
         })
     }
 
-    /// The gateway is ready, at this address, and its Control UI, if it has one, at this page.
-    pub(super) fn ready(&self, url: &str, page: Option<&str>) {
+    /// The gateway is ready, at this address, that for other machines if they can come in, and its page, if it has one.
+    pub(super) fn ready(&self, url: &str, others: Option<&str>, page: Option<&str>) {
+        if let Some(others) = others {
+            let _ = self.others.set(others.to_owned()); // once
+        }
         if let Some(page) = page {
             let _ = self.page.set(page.to_owned()); // once
         }
@@ -106,6 +111,7 @@ impl Told {
             started_ms: self.started_ms,
             url: self.url.get().cloned(),
             page: self.page.get().cloned(),
+            others: self.others.get().cloned(),
             log: self.log.clone(),
             end_seconds: started.map_or(0, |started| started.end.as_secs()),
             metrics: started.and_then(|started| started.metrics.clone()),

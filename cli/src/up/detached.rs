@@ -16,7 +16,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::{control_ui, lock, log_file, ready};
+use super::{banner, control_ui, lock, log_file};
 use crate::{
     args::{Common, Up},
     control::{self, Answer, Ask, Failing},
@@ -103,7 +103,7 @@ fn spawn(home: &Home, up: &Up) -> Result<(std::process::Child, PathBuf), Failed>
     let words = private::create_new(&path, &[]);
     let words = words.map_err(|error| failed(&format!("write {}", path.display()), error))?;
     let both = |words: &File| words.try_clone().map(Stdio::from);
-    let program = std::env::current_exe().map_err(|error| failed("find our own program", error))?;
+    let program = crate::program::path().map_err(|error| failed("find our own program", error))?;
     // It is found from everywhere, and the next working directory may be another one.
     let absolute = std::path::absolute(&home.path).unwrap_or_else(|_| home.path.clone());
     let mut command = Command::new(program);
@@ -168,19 +168,20 @@ fn tell(common: &Common, home: &Path, answer: &Answer, took: Duration, style: St
     let url = answer.url.as_deref().unwrap_or_default();
     if common.json {
         return output::line(
-            &json!({"url": url, "page": answer.page, "home": home, "pid": answer.pid, "log": answer.log})
+            &json!({"url": url, "others": answer.others, "page": answer.page, "home": home, "pid": answer.pid, "log": answer.log})
                 .to_string(),
         );
     }
-    output::text(&ready::banner(
-        &ready::Addresses {
+    output::text(&banner::banner(
+        &banner::Addresses {
             url,
+            others: answer.others.as_deref(),
             page: answer.page.as_deref(),
             metrics: answer.metrics.as_deref(),
             has_token_file: home.join(TOKEN_FILE).is_file(),
         },
         home,
-        ready::Shown::of(common, true),
+        banner::Shown::of(common, true),
         took,
         style,
     ))

@@ -105,13 +105,14 @@ fn write(mut output: impl Write, lines: &Receiver<String>, dropped: &AtomicU64) 
         let lost = dropped.swap(0, Ordering::Relaxed);
         // Nobody reads any more: the services go on, and so must the queue.
         if lost > 0 {
-            let _ = writeln!(
-                output,
-                "{:NAME_WIDTH$} | {lost} lines were dropped: the output stood still",
+            let text = format!(
+                "{:NAME_WIDTH$} | {lost} lines were dropped: the output stood still\n",
                 "up"
             );
+            let _ = output.write_all(text.as_bytes());
         }
-        let _ = writeln!(output, "{line}");
+        // Line and end in one piece: a terminal that is gone must not part them in the file beside it.
+        let _ = output.write_all(format!("{line}\n").as_bytes());
         let _ = output.flush();
     }
 }

@@ -26,12 +26,26 @@ pub(super) struct Metrics {
 }
 
 impl Metrics {
-    /// Binds the address.
-    pub(super) async fn bind(wanted: Option<Wanted>, home: &Home) -> Result<Self, Failed> {
+    /// Binds the address. The edge has `door`, or will have it: nobody else may take that.
+    pub(super) async fn bind(wanted: Option<Wanted>, door: SocketAddr, home: &Home) -> Result<Self, Failed> {
+        let is_door = |address: SocketAddr| address.port() != 0 && address.port() == door.port();
+        if let Some(Wanted::At(address)) = wanted
+            && is_door(address)
+        {
+            return Err(Failed::new(
+                Exit::Usage,
+                format!("metrics and clients cannot both have port {}", address.port()),
+            )
+            .next("take another port with --metrics (0 takes a free one) or with --port"));
+        }
         let listen = async |address: SocketAddr| Exporter::bind(&Address::Tcp(address.to_string())).await;
         let bound = match wanted {
             Some(Wanted::Off) => None,
             Some(Wanted::At(address)) => Some((address, listen(address).await)),
+            None if is_door(DEFAULT) => {
+                let any = SocketAddr::new(DEFAULT.ip(), 0);
+                Some((any, listen(any).await))
+            }
             None => Some(match listen(DEFAULT).await {
                 Ok(exporter) => (DEFAULT, Ok(exporter)),
                 Err(_) => {
@@ -152,11 +166,33 @@ mod tests {
         assert_eq!(page.matches("# TYPE gatehouse_up gauge").count(), 1, "{page}");
     }
 
+    const DOOR: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 18_789);
+
+    #[tokio::test]
+    async fn metrics_never_take_the_port_that_clients_are_to_connect_to() {
+        let (_folder, home) = home();
+
+        let beside = Metrics::bind(None, DEFAULT, &home).await.unwrap();
+        let asked = Metrics::bind(Some(Wanted::At(DOOR)), DOOR, &home)
+            .await
+            .unwrap_err();
+
+        let url = beside.url().unwrap();
+        assert!(!url.contains(":18790/"), "{url}");
+        assert!(
+            asked.exit == Exit::Usage && asked.to_string().contains("18789"),
+            "{asked}"
+        );
+        let any = SocketAddr::new(DEFAULT.ip(), 0);
+        let both = Metrics::bind(Some(Wanted::At(any)), any, &home).await;
+        assert!(both.is_ok(), "two free ports are two");
+    }
+
     #[tokio::test]
     async fn a_second_gateway_takes_a_free_port_and_one_that_was_asked_for_must_work() {
         let (_folder, home) = home();
         let first = TcpListener::bind(DEFAULT).await; // or another program of this machine has it
-        let second = Metrics::bind(None, &home).await.unwrap();
+        let second = Metrics::bind(None, DOOR, &home).await.unwrap();
 
         let url = second.url().unwrap();
         assert!(
@@ -168,9 +204,14 @@ mod tests {
             .trim_end_matches("/metrics")
             .parse()
             .unwrap();
-        let refused = Metrics::bind(Some(Wanted::At(taken)), &home).await.unwrap_err();
+        let refused = Metrics::bind(Some(Wanted::At(taken)), DOOR, &home)
+            .await
+            .unwrap_err();
         assert!(refused.to_string().contains("--metrics 0"), "{refused}");
-        assert_eq!(Metrics::bind(Some(Wanted::Off), &home).await.unwrap().url(), None);
+        assert_eq!(
+            Metrics::bind(Some(Wanted::Off), DOOR, &home).await.unwrap().url(),
+            None
+        );
         drop(first);
     }
 }

@@ -51,7 +51,7 @@ pub(super) struct Plan {
     /// Whether the edge takes any port.
     pub(super) any_port: bool,
     /// Where clients are to come in.
-    door: SocketAddr,
+    pub(super) door: SocketAddr,
     inherited: Inherited,
     variables: Vec<(String, String)>,
     /// Where a service serves its metrics to us.

@@ -90,7 +90,7 @@ async fn follow(
             url: address(&home.url_file()).await,
             home: home.clone(),
             environment,
-            wrapper: std::env::current_exe().ok(),
+            wrapper: crate::program::path().ok(),
         };
         let mut config = config::watch_as::<Document>(&peer, Identity::Operator.name(), &drain);
         let mut revision = config.ready().await;

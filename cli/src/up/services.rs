@@ -24,7 +24,7 @@ const STEPS: [&[Service]; 3] = [
 
 /// Starts them all.
 pub(super) fn start(plan: &Plan, home: &Home, log: &Log) -> Result<Supervisor, Failed> {
-    let executable = std::env::current_exe()
+    let executable = crate::program::path()
         .map_err(|error| Failed::new(Exit::Failed, format!("cannot find our own program: {error}")))?;
     let program = |(index, service): (usize, Service)| {
         let (executable, environment) = (executable.clone(), plan.environment(service));

@@ -58,6 +58,7 @@ impl<T: Write, F: Write> Write for Tee<T, F> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{term::Style, up::log::Log};
 
     #[test]
     fn what_is_kept_is_what_is_shown_without_its_colors() {
@@ -71,17 +72,37 @@ mod tests {
         assert_eq!(tee.terminal, b"\x1b[36medge \x1b[0m| listens\nplain\n");
     }
 
+    /// Takes nothing.
+    struct Broken;
+
+    impl Write for Broken {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::Error::other("full"))
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Err(io::Error::other("full"))
+        }
+    }
+
+    #[test]
+    fn what_is_kept_has_whole_lines_although_nobody_reads_the_terminal_any_more() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        let file = std::fs::File::create(&path).unwrap();
+        let (log, writer) = Log::to(Tee::new(Broken, file), Style::plain(), true);
+
+        log.own("one");
+        log.service(0, "edge", "two");
+        drop(log);
+        writer.finish();
+
+        let kept = std::fs::read_to_string(path).unwrap();
+        assert_eq!(kept, "up             | one\nedge           | two\n");
+    }
+
     #[test]
     fn a_file_that_cannot_be_written_stops_nobody() {
-        struct Broken;
-        impl Write for Broken {
-            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
-                Err(io::Error::other("full"))
-            }
-            fn flush(&mut self) -> io::Result<()> {
-                Err(io::Error::other("full"))
-            }
-        }
         let mut tee = Tee::new(Vec::new(), Broken);
 
         tee.write_all(b"edge | listens\n").unwrap();

@@ -66,6 +66,47 @@ fn a_gateway_without_a_terminal_is_started_found_restarted_and_stopped_from_any_
 }
 
 #[test]
+fn a_restart_runs_the_program_that_an_upgrade_put_in_its_place() {
+    let person = Person::new();
+    let program = person.path("gatehouse");
+    let install = || {
+        let from = env!("CARGO_BIN_EXE_gatehouse");
+        let _ = fs::remove_file(&program);
+        fs::hard_link(from, &program)
+            .or_else(|_| fs::copy(from, &program).map(drop))
+            .unwrap();
+    };
+    install();
+    let mut up = std::process::Command::new(&program);
+    up.args(["up", "-d", "--port", "0"]);
+    person.surround(&mut up, "work");
+    let started = up.output().unwrap();
+    assert!(started.status.success(), "{}", err(&started));
+
+    install();
+    person.done("tmp", &["restart"]);
+
+    assert!(person.done("tmp", &["chat", "hello"]).contains("hello"));
+}
+
+#[test]
+fn a_home_that_stopped_is_the_one_that_is_started_again_whatever_ran_since() {
+    let person = Person::new();
+    person.done("work", &["up", "-d", "--port", "0"]);
+    person.done("work", &["stop"]);
+    let other = person.path("other");
+    let second = ["up", "-d", "--port", "0", "--home", other.to_str().unwrap()];
+    person.done("work", &second);
+    person.done("work", &["stop"]);
+
+    let failed = person.run("work", &["status"]);
+
+    let told = err(&failed);
+    assert!(told.contains(person.home().to_str().unwrap()), "{told}");
+    assert!(!told.contains(other.to_str().unwrap()), "{told}");
+}
+
+#[test]
 fn a_log_is_followed_over_lines_that_come() {
     use std::io::{BufRead, BufReader};
     let person = Person::new();

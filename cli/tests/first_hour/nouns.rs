@@ -159,6 +159,19 @@ fn json_is_what_the_method_answered_and_a_name_that_is_not_there_gets_the_neares
         "{}",
         err(&method)
     );
+    let parameter = person.run("tmp", &["call", "sessions.list", "{limt: 3}"]);
+    assert!(
+        err(&parameter).contains("`gatehouse methods sessions.list`"),
+        "{}",
+        err(&parameter)
+    );
+    let takes = person.done("tmp", &["methods", "sessions.list"]);
+    assert!(takes.contains("\nlimit ") && !takes.contains("EVENT"), "{takes}");
+    let shown = person.done("tmp", &["agents", "show", "main"]);
+    assert!(
+        shown.contains("model.primary  echo/echo"),
+        "a value by its path, and no JSON: {shown}"
+    );
     let prefix = person.run("tmp", &["methods", "nope."]);
     assert_eq!(prefix.status.code(), Some(1));
     assert_eq!(out(&prefix), "");

@@ -178,6 +178,31 @@ fn nothing_is_written_when_the_model_does_not_answer_unless_that_is_asked_for() 
 }
 
 #[test]
+fn an_address_is_taken_as_people_type_it() {
+    let person = Person::new();
+    let url = server(Some(KEY));
+    let key = key_file(&person, KEY);
+    let typed = url.trim_start_matches("http://").trim_end_matches("/v1");
+    for model in [&["--model", "small-talker"][..], &[]] {
+        let setup = [
+            "setup",
+            "--provider",
+            "mine",
+            "--base-url",
+            typed,
+            "--api-key-file",
+            &key,
+            "--json",
+        ];
+
+        let told = json(&person.done("work", &[&setup[..], model].concat()));
+
+        assert_eq!(told["baseUrl"], url.as_str(), "{told}");
+        assert_eq!(told["model"], "small-talker", "{told}");
+    }
+}
+
+#[test]
 fn without_anything_to_find_a_script_is_told_what_to_name() {
     let person = Person::new();
     let silent = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();

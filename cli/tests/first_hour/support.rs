@@ -32,8 +32,14 @@ impl Person {
     /// In a folder, as this user.
     pub(crate) fn command(&self, folder: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_gatehouse"));
+        command.args(arguments);
+        self.surround(&mut command, folder);
         command
-            .args(arguments)
+    }
+
+    /// What a command of this user finds around it.
+    pub(crate) fn surround(&self, command: &mut Command, folder: &str) {
+        command
             .current_dir(self.path(folder))
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap())
@@ -41,7 +47,6 @@ impl Person {
             .env("TMPDIR", self.path("tmp"))
             .env("GATEHOUSE_METRICS_LISTEN", "off")
             .stdin(Stdio::null());
-        command
     }
 
     pub(crate) fn run(&self, folder: &str, arguments: &[&str]) -> Output {

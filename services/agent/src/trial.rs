@@ -272,9 +272,7 @@ fn advice(kind: FailureKind, name: &ModelName) -> (&'static str, Option<String>)
         FailureKind::Config => return ("no_model", None), // the reason says what to write
         FailureKind::ModelMissing => (
             "no_model",
-            format!(
-                "see which models it has: `gatehouse call models.list '{{\"refresh\":true,\"provider\":\"{provider}\"}}'`"
-            ),
+            "see which models it has: `gatehouse models list --all`".to_owned(),
         ),
         FailureKind::Rejected => (
             "format",

@@ -78,7 +78,7 @@ pub(crate) async fn ask(
     let asked = store.ask(request.clone(), now).await?;
     if asked == Asked::Created {
         tracing::info!(account.id = %account, pairing.id = request.id, sender.id = %request.sender_id,
-            "an unknown sender asks to be let in: `gatehouse call channels.pairing.list`, then `channels.pairing.approve`");
+            "an unknown sender asks to be let in: `gatehouse pairing` shows who, `gatehouse pairing approve` lets them in");
         let text = notice::code(&request.code);
         tell(outbox, &request, "code", text, now).await?;
     }

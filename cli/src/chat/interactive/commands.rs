@@ -12,6 +12,7 @@ use crate::{
     chat::{
         command::{self, Line},
         editor::Candidate,
+        hang,
         trouble::Trouble,
         wire::{GatewayCommand, GatewayCommands, Model, Models, Session, Sessions, Status},
     },
@@ -51,7 +52,8 @@ impl Interactive {
                     Err(lost @ Trouble::Lost(_)) => return Err(lost),
                     Err(_) => Vec::new(), // the help of this program is there all the same
                 };
-                self.ui.block(Ink::Dim, &command::help(&theirs));
+                let help = hang::hung(&command::help(&theirs), self.ui.columns());
+                self.ui.block(Ink::Dim, &help);
             }
             Line::Model("") => self.models().await?,
             Line::Model(name) => self.choose_model(name).await?,
@@ -123,19 +125,23 @@ impl Interactive {
     async fn sessions(&mut self) -> Result<(), Trouble> {
         let params = json!({"limit": SESSIONS_SHOWN, "includeDerivedTitles": true});
         let list: Sessions = self.get("sessions.list", &params).await?;
-        let mut table = Table::new(&["", "SESSION", "TITLE", "CHANGED"]);
+        // Last what can be cut: a session is chosen by its number or its title, and long keys are made of digits.
+        let columns = self.ui.columns();
+        let title_max = TITLE_MAX.min(columns / 3);
+        let mut table = Table::new(&["", "TITLE", "CHANGED", "SESSION"]);
         for (index, session) in list.sessions.iter().enumerate() {
             let is_here = session.key == self.conversation.screen.session();
             let busy = if session.has_active_run { ", busy" } else { "" };
             let changed = ago(list.ts.saturating_sub(session.updated_at));
             table.row(vec![
                 (Some(Ink::Dim), format!("{}{}", index + 1, mark(is_here))),
-                (Some(Ink::Cyan), session.key.clone()),
-                (None, session.title().chars().take(TITLE_MAX).collect()),
+                (None, session.title().chars().take(title_max).collect()),
                 (Some(Ink::Dim), format!("{changed} ago{busy}")),
+                (Some(Ink::Cyan), session.key.clone()),
             ]);
         }
-        self.ui.painted(&table.render(self.conversation.style));
+        self.ui
+            .painted(&table.render_within(self.conversation.style, columns));
         let more = if list.total_count > i64::from(SESSIONS_SHOWN) {
             format!("{} sessions in all; ", list.total_count)
         } else {
@@ -205,7 +211,8 @@ impl Interactive {
             format!("here answers {}; ", one_line(&model))
         });
         let text = format!(
-            "{here}/model N or NAME chooses one for this session, /model {DEFAULT} the configuration's"
+            "{here}/model N or NAME chooses one for this session, /model {DEFAULT} the configuration's; what a provider has besides \
+             is chosen as PROVIDER/MODEL, and `gatehouse models list --all` lists it"
         );
         self.ui.block(Ink::Dim, &text);
         Ok(())

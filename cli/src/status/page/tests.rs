@@ -87,3 +87,18 @@ fn what_programs_may_ask_is_said_with_what_switches_the_rest_on() {
         "{some}"
     );
 }
+
+#[test]
+fn an_account_is_described_alike_wherever_it_is_listed() {
+    let account = serde_json::json!({
+        "accountId": "default", "state": "connected", "notices": ["the nick is another one"],
+        "rooms": [{"name": "#closed", "state": "refused", "reason": "invited people only"}],
+    });
+
+    let told = crate::status::detail_of(account.as_object().unwrap());
+
+    assert_eq!(
+        told,
+        "not in #closed: invited people only | the nick is another one"
+    );
+}

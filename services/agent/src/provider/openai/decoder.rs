@@ -53,6 +53,8 @@ pub(super) struct End {
     pub(super) is_cut: bool,
     /// The beginning of a body that is nothing of the kind.
     pub(super) stray: String,
+    /// How many events before the end could not be read.
+    pub(super) passed_over: usize,
 }
 
 /// A body on its way in.
@@ -156,9 +158,15 @@ impl Decoder {
         let Some(parsed) = json::parse(&event.data) else {
             if is_error {
                 self.fail(Said::words(&event.data));
-            } else if self.end.stray.is_empty() {
+                return;
+            }
+            if self.end.stray.is_empty() {
                 event.data.trim().clone_into(&mut self.end.stray);
             }
+            // A named event is of a kind of its own, and behind the end nothing is missing.
+            let may_be_missing =
+                event.name.is_empty() && !event.data.trim().is_empty() && !self.has_stopped();
+            self.end.passed_over += usize::from(may_be_missing);
             return;
         };
         if let Some(said) = Said::in_answer(&parsed.value, is_error) {

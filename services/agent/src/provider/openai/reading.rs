@@ -8,7 +8,7 @@ use reqwest::{Response, Version, header};
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    decoder::Decoder,
+    decoder::{Decoder, End},
     ending::{Framing, verdict},
 };
 use crate::{
@@ -103,11 +103,31 @@ pub(super) async fn answer(
     if let Err(TooLong) = hand_on(pieces, answer).await {
         return too_long(callee, answer);
     }
+    tell_passed_over(callee, &end);
     match broken {
         // Everything was said: how the connection ended does not matter.
         Some(why) if end.stop_reason.is_none() && !end.is_done && end.error.is_none() => Err(why),
         _ => verdict(callee, end, framing, answer.has_calls()),
     }
+}
+
+/// Says once for an answer that a part of it may be missing. What was said belongs into no log unless somebody asks for it.
+fn tell_passed_over(callee: &Callee<'_>, end: &End) {
+    if end.passed_over == 0 {
+        return;
+    }
+    tracing::warn!(
+        provider.id = callee.provider,
+        model.id = callee.model,
+        origin = callee.origin(),
+        count = end.passed_over,
+        "events of an answer could not be read, and were passed over"
+    );
+    tracing::debug!(
+        provider.id = callee.provider,
+        part = callee.words(&end.stray).trim_start_matches(": "),
+        "the first event that could not be read"
+    );
 }
 
 async fn hand_on(pieces: Vec<Piece>, answer: &mut Answer) -> Result<(), TooLong> {
@@ -165,6 +185,9 @@ fn framing(response: &Response) -> Framing {
 /// Reads a refusal with its words.
 pub(super) async fn refusal(callee: &Callee<'_>, response: Response) -> Unanswered {
     let (status, headers) = (response.status(), response.headers().clone());
+    if foreign_encoding(&response).is_some() {
+        return failure::from_response(callee, status, &headers, &[]); // its words cannot be read
+    }
     let (mut body, mut inflate) = (Vec::new(), Inflate::default());
     let mut bytes = response.bytes_stream();
     let until = Instant::now() + ERROR_BODY_WAIT;

@@ -221,3 +221,16 @@ async fn a_body_that_cannot_be_unpacked_is_said_to_be_one() {
         failure.message
     );
 }
+
+#[tokio::test]
+async fn a_refusal_whose_words_are_packed_in_a_foreign_way_is_told_without_them() {
+    let answer = "HTTP/1.1 400 Bad Request\r\ncontent-encoding: deflate\r\ncontent-length: 4\r\n\r\nzqzq";
+
+    let failure = failed(&ask(&Server::says(answer).await).await);
+
+    assert!(
+        failure.message.contains("HTTP 400") && !failure.message.contains("zqzq"),
+        "{}",
+        failure.message
+    );
+}

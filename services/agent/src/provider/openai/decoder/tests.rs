@@ -242,3 +242,34 @@ proptest! {
         let _ = trial::read([&*bytes]);
     }
 }
+
+#[test]
+fn events_that_cannot_be_read_are_counted_unless_nothing_can_be_missing() {
+    let hello = &*delta("Hello");
+    let there = &*delta(" there");
+    let count = |body: &str| {
+        let (said, end) = read(body);
+        assert_eq!(said, "Hello there", "{body}");
+        end.passed_over
+    };
+    assert_eq!(count(&events(&[hello, there, STOP, "[DONE]"])), 0);
+    assert_eq!(
+        count(&events(&[hello, "not json", "{\"choices\": [{", there, STOP])),
+        2
+    );
+    let ping = format!(
+        "{}event: ping\ndata: pong\n\n: a comment\n\ndata:\n\n{}",
+        events(&[hello]),
+        events(&[there, STOP])
+    );
+    assert_eq!(
+        count(&ping),
+        0,
+        "a kind of its own, a comment, and nothing at all"
+    );
+    assert_eq!(
+        count(&events(&[hello, there, STOP, "{\"usage\": "])),
+        0,
+        "behind the end"
+    );
+}
