@@ -1,6 +1,9 @@
 //! Accounts that are processes of their own: `channels.<channel>.isolate`.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use gatehouse_tests::{
     Client, Gateway,
@@ -112,23 +115,24 @@ async fn a_platform_that_calls_an_account_which_dies_again_and_again_gets_one_an
         .await;
     }
 
-    let replies = until_within(SETTLE, "an answer to each", async || {
-        let mut replies: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+    // By the keys by which the platform knows a repeat. That many wait is told beside the answers.
+    let answers = || {
+        let mut answers: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for reply in platform.replies() {
-            let to = reply["replyToId"].as_str().unwrap_or_default().to_owned();
-            replies.entry(to).or_default().push(reply);
+            let text = |name: &str| reply[name].as_str().unwrap_or_default().to_owned();
+            let to = text("replyToId");
+            if text("text").contains(&format!("[{to}]")) {
+                answers.entry(to).or_default().insert(text("id"));
+            }
         }
-        (replies.len() >= 60).then_some(replies)
+        answers
+    };
+    until_within(SETTLE, "an answer to each", async || {
+        (answers().len() >= 60).then_some(())
     })
     .await;
-    for (id, replies) in replies {
-        let keys: std::collections::BTreeSet<String> =
-            replies.iter().map(|reply| reply["id"].to_string()).collect();
-        assert_eq!(keys.len(), 1, "{id} is answered once: {replies:?}");
-        assert!(
-            replies[0].to_string().contains(&format!("[{id}]")),
-            "{id}: {replies:?}"
-        );
+    for (id, keys) in answers() {
+        assert_eq!(keys.len(), 1, "{id} is answered once: {keys:?}");
     }
 }
 

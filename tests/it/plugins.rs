@@ -333,4 +333,6 @@ async fn a_channel_in_python_carries_a_message_in_and_an_answer_out_and_loses_no
     assert_eq!(left, 0, "what is on the gateway's disk was acknowledged");
     let status = rpc(&gateway, gateway.token(), "channels.status", &json!({})).await;
     assert_eq!(status["channelLabels"]["lines"], "Lines in files", "{status}");
+    let listed = rpc(&gateway, gateway.token(), "plugins.list", &json!({})).await;
+    assert_eq!(listed["plugins"][0]["channels"], json!(["lines"]), "{listed}");
 }

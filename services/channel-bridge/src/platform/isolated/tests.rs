@@ -63,7 +63,7 @@ async fn what_is_said_arrives_with_everything_that_belongs_to_it() {
     whole.origin = Origin {
         parent: Some(ParentChat {
             kind: ChatKind::Group,
-            id: "house".into(),
+            id: "floor".into(),
         }),
         guild_id: Some("guild".into()),
         team_id: Some("team".into()),
