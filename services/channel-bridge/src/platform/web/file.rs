@@ -44,7 +44,8 @@ pub(in crate::platform) async fn is_voice(kept: &mut Kept) -> bool {
     if kept.mime_type != "audio/ogg" {
         return false;
     }
-    let mut bytes = std::mem::replace(&mut kept.bytes, stream::empty().boxed());
+    // What is over is asked again below.
+    let mut bytes = std::mem::replace(&mut kept.bytes, stream::empty().boxed()).fuse();
     let (mut parts, mut begins) = (Vec::new(), Vec::new());
     while begins.len() < OPUS_WITHIN
         && let Some(part) = bytes.next().await
