@@ -101,6 +101,35 @@ fn every_container_is_denied_what_it_does_not_need() {
 }
 
 #[test]
+fn what_names_a_collector_is_handed_to_every_service() {
+    let containers = containers(&compose());
+
+    for name in SERVICES {
+        let environment = containers[name]["environment"].as_mapping().unwrap();
+        for variable in [
+            "OTEL_EXPORTER_OTLP_ENDPOINT",
+            "OTEL_EXPORTER_OTLP_HEADERS",
+            "OTEL_TRACES_SAMPLER",
+            "OTEL_TRACES_SAMPLER_ARG",
+            "OTEL_RESOURCE_ATTRIBUTES",
+            "OTEL_SDK_DISABLED",
+        ] {
+            let value = environment.get(variable);
+            assert_eq!(
+                value,
+                Some(&Value::Null),
+                "{name}: {variable} is that of whoever runs compose"
+            );
+        }
+        let own = environment.get("OTEL_SERVICE_NAME");
+        assert!(
+            own.is_none(),
+            "{name}: one name for all would make six services one"
+        );
+    }
+}
+
+#[test]
 fn only_the_edge_is_published_and_only_on_this_machine() {
     for (name, container) in containers(&compose()) {
         let ports = strings(&container["ports"]);

@@ -5,7 +5,10 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use bytes::Bytes;
 use gatehouse_contract::{BackendId, Identity, Method};
 use gatehouse_core::{
-    Caller, Credentials, Failure, Kind, Service, client::Peer, publish, raw::RawBytes,
+    Caller, Credentials, Failure, Kind, Service,
+    client::{Peer, PeerChannel},
+    publish,
+    raw::RawBytes,
     server::MESSAGE_BYTES_MAX,
 };
 use http::uri::PathAndQuery;
@@ -13,7 +16,7 @@ use tokio::{
     sync::{Semaphore, watch},
     time::{Instant, timeout_at},
 };
-use tonic::{Code, Request, Status, Streaming, client::Grpc, transport::Channel};
+use tonic::{Code, Request, Status, Streaming, client::Grpc};
 
 use self::{
     large::{Expected, Held, Metered, Places},
@@ -242,7 +245,7 @@ async fn unary(
 
 async fn stream(peer: &Peer, method: &Method, body: Bytes, caller: &Caller) -> Result<Answer, Status> {
     let (request, path) = request(peer, method, body, caller)?;
-    let mut grpc: Grpc<Channel> = Grpc::new(peer.channel()).max_decoding_message_size(MESSAGE_BYTES_MAX);
+    let mut grpc: Grpc<PeerChannel> = Grpc::new(peer.channel()).max_decoding_message_size(MESSAGE_BYTES_MAX);
     grpc.ready().await.map_err(unready)?;
     let mut stream = grpc.server_streaming(request, path, RawBytes).await?.into_inner();
     let first = stream.message().await?;

@@ -206,6 +206,29 @@ async fn a_collector_draws_one_tree_from_a_room_to_the_receipt_across_a_restart_
         ["agent", "broadcast", "channel-bridge", "edge", "session"].map(|service| format!("home-{service}"));
     assert_eq!(services, BTreeSet::from(all), "{tree}");
     assert_eq!(processes.len(), 6, "these five, and session once more:\n{tree}");
+    let ended = |span: &&Seen| {
+        span.attributes
+            .get("gatehouse.outcome")
+            .is_some_and(|word| word == "done")
+    };
+    let agent = whole
+        .iter()
+        .filter(|span| span.name.starts_with("invoke_agent"))
+        .find(ended);
+    assert!(agent.is_some(), "the run says how it ended:\n{tree}");
+    // A call has two sides: who asked, and who was asked below it.
+    let answered = whole
+        .iter()
+        .filter(|span| span.name.ends_with("/EnqueueDelivery") && span.service() == "home-channel-bridge")
+        .find(|served| {
+            let asked = whole.iter().find(|span| span.id == served.parent);
+            asked.is_some_and(|asked| {
+                asked.name == served.name
+                    && asked.service() == "home-session"
+                    && asked.attributes["rpc.response.status_code"] == "Ok"
+            })
+        });
+    assert!(answered.is_some(), "{tree}");
     let sent = whole
         .iter()
         .find(|span| span.name == "send irc")

@@ -19,10 +19,11 @@ use std::{
 };
 
 use bytes::Bytes;
+use gatehouse_core::client::PeerChannel;
 use http::{Request, Response};
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tonic::{Status, body::Body, transport::Channel};
+use tonic::{Status, body::Body};
 use tower::Service;
 
 /// Answers up to this size need no place.
@@ -124,13 +125,13 @@ impl Held {
 /// A channel whose large answers need a place.
 #[derive(Debug, Clone)]
 pub(super) struct Metered {
-    channel: Channel,
+    channel: PeerChannel,
     places: Places,
     held: Held,
 }
 
 impl Metered {
-    pub(super) fn new(channel: Channel, places: Places, held: Held) -> Self {
+    pub(super) fn new(channel: PeerChannel, places: Places, held: Held) -> Self {
         Self {
             channel,
             places,

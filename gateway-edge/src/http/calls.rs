@@ -7,8 +7,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{call, error::Refusal, settings::Limits};
 
-/// Turns of programs under way, of all callers together: as many as the session service lets wait for clients
-/// (1,024 long waits). Each holds a socket and some kilobytes.
+/// Turns of programs under way, of all callers together: less than the session service lets one
+/// credential wait for (three quarters of 2,048). Each holds a socket and some kilobytes.
 const PROGRAMS_MAX: usize = 1024;
 
 /// What all these callers together may have under way: as much as one connection.

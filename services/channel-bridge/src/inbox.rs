@@ -404,8 +404,8 @@ impl Inbox {
     /// Says what became of a message, without what it says. What is not meant for the assistant is most of what is said in
     /// a busy room, and nobody looks for it.
     fn ended(&self, row: &InboxRow, fate: Fate, run: Option<&str>, reason: Option<&str>) {
-        let (message, ms) = (&row.message, self.clock.age(row.received_at).as_millis());
-        let ms = u64::try_from(ms).unwrap_or(u64::MAX);
+        let (message, took) = (&row.message, self.clock.age(row.received_at));
+        let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         macro_rules! say {
             ($level:expr) => {
                 tracing::event!(
@@ -428,7 +428,11 @@ impl Inbox {
         } else {
             say!(tracing::Level::INFO);
         }
-        self.metrics.count(&row.account.channel, Direction::In, fate);
+        let channel = &row.account.channel;
+        self.metrics.count(channel, Direction::In, fate);
+        if fate == Fate::Delivered {
+            self.metrics.took(channel, Direction::In, took);
+        }
     }
 
     /// Tells the sender, where the message was said, that it will not be answered.

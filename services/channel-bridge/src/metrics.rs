@@ -1,11 +1,16 @@
 //! Counters whose sum closes: for each channel and direction, accepted = delivered + refused + failed + expired + deduped
 //! + dropped + handled + what still waits.
 
-use std::{fmt, sync::atomic::AtomicU64};
+use std::{fmt, sync::atomic::AtomicU64, time::Duration};
 
 use prometheus_client::{
     encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder},
-    metrics::{counter::Counter, family::Family, gauge::Gauge},
+    metrics::{
+        counter::Counter,
+        family::{Family, MetricConstructor},
+        gauge::Gauge,
+        histogram::Histogram,
+    },
     registry::Registry,
 };
 
@@ -108,10 +113,33 @@ struct Labels {
     fate: Fate,
 }
 
+/// Bounded by the channels that exist and two directions.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct WayLabels {
+    channel: String,
+    direction: Direction,
+}
+
+/// From a service beside this one to a platform that was away for an hour.
+const SECONDS: [f64; 12] = [
+    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 300.0, 3_600.0,
+];
+
+/// Makes the histograms of a family.
+#[derive(Clone, Debug)]
+struct Seconds;
+
+impl MetricConstructor<Histogram> for Seconds {
+    fn new_metric(&self) -> Histogram {
+        Histogram::new(SECONDS)
+    }
+}
+
 /// The instruments. Clones share them.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Metrics {
     messages: Family<Labels, Counter>,
+    seconds: Family<WayLabels, Histogram, Seconds>,
     parts: Family<AccountLabels, Counter>,
     plain: Family<AccountLabels, Counter>,
     previews: Family<AccountLabels, Counter>,
@@ -124,12 +152,36 @@ pub(crate) struct Metrics {
     dead: Family<AccountLabels, Gauge>,
 }
 
+impl Default for Metrics {
+    fn default() -> Self {
+        Self {
+            messages: Family::default(),
+            seconds: Family::new_with_constructor(Seconds),
+            parts: Family::default(),
+            plain: Family::default(),
+            previews: Family::default(),
+            restarts: Family::default(),
+            inbox: Family::default(),
+            up: Family::default(),
+            waiting: Family::default(),
+            waiting_parts: Family::default(),
+            oldest: Family::default(),
+            dead: Family::default(),
+        }
+    }
+}
+
 impl Metrics {
     pub(crate) fn register(&self, registry: &mut Registry) {
         registry.register(
             "gatehouse_channel_messages",
             "Messages by channel, direction and fate",
             self.messages.clone(),
+        );
+        registry.register(
+            "gatehouse_channel_seconds",
+            "From when the bridge took a message to when session, or the platform, had taken all of it",
+            self.seconds.clone(),
         );
         let registry = registry.sub_registry_with_prefix("gatehouse_channel");
         registry.register(
@@ -235,13 +287,42 @@ impl Metrics {
     }
 
     pub(crate) fn count(&self, channel: &str, direction: Direction, fate: Fate) {
+        self.count_many(channel, direction, fate, 1);
+    }
+
+    pub(crate) fn count_many(&self, channel: &str, direction: Direction, fate: Fate, count: u64) {
         self.messages
             .get_or_create(&Labels {
                 channel: channel.to_owned(),
                 direction,
                 fate,
             })
-            .inc();
+            .inc_by(count);
+    }
+
+    /// How long a message took that reached where it was to go.
+    pub(crate) fn took(&self, channel: &str, direction: Direction, time: Duration) {
+        self.seconds
+            .get_or_create(&WayLabels {
+                channel: channel.to_owned(),
+                direction,
+            })
+            .observe(time.as_secs_f64());
+    }
+
+    /// What was counted of a channel and direction beside what was accepted: the ways in which a message ends.
+    #[cfg(test)]
+    pub(crate) fn ended(&self, channel: &str, direction: Direction) -> u64 {
+        let fates = [
+            Fate::Delivered,
+            Fate::Refused,
+            Fate::Failed,
+            Fate::Expired,
+            Fate::Deduped,
+            Fate::Dropped,
+            Fate::Handled,
+        ];
+        fates.map(|fate| self.get(channel, direction, fate)).iter().sum()
     }
 
     #[cfg(test)]

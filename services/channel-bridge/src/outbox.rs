@@ -159,9 +159,12 @@ impl Outbox {
                 reason,
                 "a reply was dropped"
             );
+        }
+        // All of them, also those that are too many to be named.
+        for (account, count) in &dropped.of_accounts {
             self.metrics
-                .count(&delivery.account.channel, Direction::Out, Fate::Dropped);
-            self.wake(&delivery.account).notify_one();
+                .count_many(&account.channel, Direction::Out, Fate::Dropped, *count);
+            self.wake(account).notify_one();
         }
         Ok(dropped)
     }

@@ -13,8 +13,10 @@ use tonic::{
 };
 use tower::service_fn;
 
+mod step;
 mod watched;
 
+pub use self::step::Stepped;
 use crate::{address::Address, secret::Secret, trace};
 
 /// A peer on the same machine or network answers a connection at once, or is away.
@@ -27,14 +29,17 @@ const KEEP_ALIVE: Duration = Duration::from_secs(10);
 /// see, and pings on every stream that is held open would be most of what an idle gateway does.
 const KEEP_ALIVE_LOCAL: Duration = Duration::from_secs(60);
 
+/// The way to a peer: each call is a step of its trace.
+pub type PeerChannel = Stepped<Channel>;
+
 /// What a client of a generated service is made from.
-pub type PeerService = InterceptedService<Channel, Authorize>;
+pub type PeerService = InterceptedService<PeerChannel, Authorize>;
 
 /// A service of the gateway. Cheap to clone; it connects at the first call and again whenever the connection is lost.
 /// While the peer is away, calls answer `UNAVAILABLE`.
 #[derive(Clone, Debug)]
 pub struct Peer {
-    channel: Channel,
+    channel: PeerChannel,
     authorize: Authorize,
 }
 
@@ -64,7 +69,7 @@ impl Peer {
             }
         };
         Self {
-            channel,
+            channel: Stepped::new(channel),
             authorize: Authorize::new(credential),
         }
     }
@@ -75,7 +80,7 @@ impl Peer {
     pub fn watched(address: &Address, credential: &Secret) -> (Self, watch::Receiver<usize>) {
         let (channel, lost) = watched::connect(address, CONNECT_TIMEOUT);
         let peer = Self {
-            channel,
+            channel: Stepped::new(channel),
             authorize: Authorize::new(credential),
         };
         (peer, lost)
@@ -89,7 +94,7 @@ impl Peer {
 
     /// For calls with bytes; [`Peer::prepare`] must be called on their metadata.
     #[must_use]
-    pub fn channel(&self) -> Channel {
+    pub fn channel(&self) -> PeerChannel {
         self.channel.clone()
     }
 

@@ -13,6 +13,7 @@ mod guard;
 mod health;
 mod incoming;
 mod large;
+mod meters;
 mod places;
 mod reflection;
 mod trace;
@@ -23,6 +24,7 @@ pub use connection::Connection;
 use gatehouse_contract::Map;
 use http::{Request, Response};
 pub(crate) use incoming::identity as socket_identity;
+use prometheus_client::registry::Registry;
 use tokio::time::timeout;
 use tonic::{
     body::Body,
@@ -30,6 +32,8 @@ use tonic::{
     service::{Routes, RoutesBuilder},
 };
 use tower::{Service as TowerService, ServiceBuilder};
+
+use self::{meters::Meters, places::PlacesLayer};
 
 use crate::{
     address::Listener,
@@ -68,6 +72,8 @@ pub struct Server {
     health: Health,
     routes: RoutesBuilder,
     names: Vec<&'static str>,
+    meters: Meters,
+    places: PlacesLayer,
 }
 
 impl std::fmt::Debug for Server {
@@ -83,13 +89,21 @@ impl Server {
     /// A server on this listener for those whom the directory knows.
     #[must_use]
     pub fn new(listener: Listener, callers: Directory, health: Health) -> Self {
+        let meters = Meters::default();
         Self {
             listener,
             callers,
             health,
             routes: RoutesBuilder::default(),
             names: Vec::new(),
+            places: PlacesLayer::new(meters.clone()),
+            meters,
         }
+    }
+
+    /// Shows in a registry how long calls take, and how many of the places are taken.
+    pub fn register(&self, registry: &mut Registry) {
+        self.meters.register(&self.places, registry);
     }
 
     /// The same with one service more.
@@ -134,15 +148,21 @@ impl Server {
             health,
             mut routes,
             names,
+            meters: _,
+            places,
         } = self;
         routes.add_service(health::service(&health, names.clone(), &drain).await);
         reflection::offer(&mut routes, &names);
 
         drain.spawn("credentials", follow(callers.clone(), drain.clone()));
         let requested = drain.clone();
-        let serving = serve(listener, callers, Map::core(), routes.routes(), async move {
-            requested.requested().await
-        });
+        let serving = serve(
+            listener,
+            (callers, places),
+            Map::core(),
+            routes.routes(),
+            async move { requested.requested().await },
+        );
         tokio::pin!(serving);
         tokio::select! {
             ended = &mut serving => return ended.map_err(ServerError::Transport),
@@ -160,7 +180,7 @@ impl Server {
 
 async fn serve(
     listener: Listener,
-    callers: Directory,
+    (callers, places): (Directory, PlacesLayer),
     map: &Arc<Map>,
     routes: Routes,
     end: impl Future<Output = ()>,
@@ -168,7 +188,7 @@ async fn serve(
     let layers = ServiceBuilder::new()
         .layer(guard::GuardLayer::new(callers))
         .layer(authority::AuthorityLayer(Arc::clone(map)))
-        .layer(places::PlacesLayer::new())
+        .layer(places)
         .layer(trace::TraceLayer)
         .layer(bounds::BoundsLayer)
         .into_inner();

@@ -10,6 +10,7 @@ mod check;
 mod condition;
 mod files;
 mod health;
+mod meters;
 mod open;
 mod plans;
 mod signs;
@@ -39,6 +40,7 @@ pub use self::{
 use self::{
     condition::{Condition, HUNG_AFTER, Side},
     files::Files,
+    meters::Meters,
     signs::{Hearing, Signs},
     writer::Writer,
 };
@@ -177,6 +179,7 @@ struct Shared {
     threads: Vec<JoinHandle<()>>,
     steps: plans::Steps,
     condition: Arc<Condition>,
+    meters: Meters,
     /// What hears of changes to the files, where the system can tell.
     hearing: Option<Hearing>,
     // Held until the threads are gone: the kernel lets go of it even when the process is killed.
@@ -260,6 +263,7 @@ impl Database {
             threads,
             steps,
             condition,
+            meters: Meters::new(WRITE_QUEUE_JOBS),
             hearing: hearing.map_err(Error::File)?,
             _lock: lock,
         })))
@@ -271,13 +275,14 @@ impl Database {
         self.0.condition.watch()
     }
 
-    /// Adds the size of the log to a registry of metrics.
+    /// Adds the size of the log, and how it is to write, to a registry of metrics.
     pub fn register(&self, registry: &mut prometheus_client::registry::Registry) {
         registry.register(
             "gatehouse_database_wal_bytes",
             "Size of the database's write-ahead log; it grows while somebody reads an old state",
             self.0.condition.wal_gauge.clone(),
         );
+        self.0.meters.register(registry);
     }
 
     /// Runs a job that writes, and answers when it is on the disk. A job that fails or panics leaves nothing behind.
@@ -307,6 +312,7 @@ impl Database {
         F: FnOnce(&Transaction<'_>) -> Result<T, E> + Send + 'static,
     {
         let (job, answer) = writer::job(job);
+        let _writes = self.0.meters.write();
         self.0
             .writer
             .as_ref()

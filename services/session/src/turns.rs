@@ -21,6 +21,7 @@ mod live;
 mod missed;
 pub(crate) mod model;
 mod order;
+mod outcome;
 mod pacing;
 pub(crate) mod program;
 mod progress;

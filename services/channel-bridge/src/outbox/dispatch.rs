@@ -450,6 +450,9 @@ impl Delivering {
             "a reply went out"
         );
         metrics.count(&account.channel, Direction::Out, fate);
+        if fate == Fate::Delivered {
+            metrics.took(&account.channel, Direction::Out, clock.age(delivery.queued_at));
+        }
         Ok(Some(fate))
     }
 

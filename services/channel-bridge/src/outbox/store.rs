@@ -1,6 +1,6 @@
 //! What is kept of what goes out.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use async_trait::async_trait;
 use gatehouse_core::{Content, Timestamp, trace};
@@ -166,6 +166,8 @@ pub(crate) struct Page {
     pub(crate) total: i64,
     /// Their parts that are not sent yet.
     pub(crate) parts: i64,
+    /// How many of them each account has.
+    pub(crate) of_accounts: BTreeMap<AccountKey, u64>,
 }
 
 /// Who asks for more of an answer, and where.

@@ -98,6 +98,11 @@ impl Budget {
         })
     }
 
+    /// How many places are taken, of how many.
+    pub(super) fn taken(&self) -> (usize, usize) {
+        (self.held().places, self.total)
+    }
+
     fn held(&self) -> MutexGuard<'_, Held> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -18,7 +18,10 @@ use futures::future::{BoxFuture, FutureExt};
 use gatehouse_contract::{Identity, Method};
 use http::{Request, Response};
 use http_body::{Frame, SizeHint};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::Instant,
+};
 use tonic::{Status, body::Body};
 use tower::{Layer, Service};
 
@@ -26,6 +29,7 @@ use super::{
     HEALTH,
     budget::{self, Budget, Full, Payer},
     large::{LargeAnswers, Turn},
+    meters::Meters,
 };
 use crate::{
     caller::Caller,
@@ -36,8 +40,9 @@ use crate::{
 /// may take, are those of four edges with 256 waiting calls each, and some more.
 const CALLS_MAX: usize = 1536;
 
-/// Long waits for clients at once. One that waits costs some kilobytes.
-const LONG_WAITS_MAX: usize = 1024;
+/// Long waits for clients at once. One that waits costs some kilobytes. Three quarters of them are more than the answers to programs that
+/// an edge has under way at once, which all may come with the one shared token.
+const LONG_WAITS_MAX: usize = 2048;
 
 /// Calls of one process for itself: turns that run, messages that are handed over, streams that are followed.
 const OWN_CALLS_MAX: usize = 1024;
@@ -55,7 +60,10 @@ const RETRY_WAIT: Duration = Duration::from_secs(2);
 const SHARED_TOKEN: &str = "token";
 
 #[derive(Clone, Debug)]
-pub(super) struct PlacesLayer(Arc<Places>);
+pub(super) struct PlacesLayer {
+    places: Arc<Places>,
+    meters: Meters,
+}
 
 #[derive(Debug)]
 struct Places {
@@ -67,14 +75,29 @@ struct Places {
 }
 
 impl PlacesLayer {
-    pub(super) fn new() -> Self {
-        Self(Arc::new(Places {
+    pub(super) fn new(meters: Meters) -> Self {
+        let places = Places {
             calls: Budget::new(CALLS_MAX),
             waits: Budget::new(LONG_WAITS_MAX),
             own: Identity::ALL.map(|identity| (identity, Arc::new(Semaphore::new(OWN_CALLS_MAX)))),
             watches: Arc::new(Semaphore::new(HEALTH_WATCHES_MAX)),
             large: LargeAnswers::new(),
-        }))
+        };
+        Self {
+            places: Arc::new(places),
+            meters,
+        }
+    }
+
+    /// How many places of each kind are taken, of how many: those of clients, of their long waits, and of each process.
+    pub(super) fn taken(&self) -> Vec<(&'static str, usize, usize)> {
+        let (calls, waits) = (self.places.calls.taken(), self.places.waits.taken());
+        let mut all = vec![("clients", calls.0, calls.1), ("waits", waits.0, waits.1)];
+        all.extend(self.places.own.iter().map(|(identity, places)| {
+            let taken = OWN_CALLS_MAX - places.available_permits();
+            (identity.name(), taken, OWN_CALLS_MAX)
+        }));
+        all
     }
 }
 
@@ -83,7 +106,8 @@ impl<S> Layer<S> for PlacesLayer {
 
     fn layer(&self, inner: S) -> Placed<S> {
         Placed {
-            places: Arc::clone(&self.0),
+            places: Arc::clone(&self.places),
+            meters: self.meters.clone(),
             inner,
         }
     }
@@ -195,6 +219,7 @@ fn busy(message: impl Into<String>, reason: &'static str, retry: Duration) -> Fa
 #[derive(Clone, Debug)]
 pub(super) struct Placed<S> {
     places: Arc<Places>,
+    meters: Meters,
     inner: S,
 }
 
@@ -217,6 +242,8 @@ where
             Err(full) => return async move { Ok(Status::from(full).into_http()) }.boxed(),
         };
         let path = request.uri().path().to_owned();
+        let is_declared = request.extensions().get::<Arc<Method>>().is_some();
+        let (meters, began) = (self.meters.clone(), Instant::now());
         let turn = self.places.turn(&request);
         // The service that was asked whether it is ready is the one to call.
         let clone = self.inner.clone();
@@ -231,6 +258,9 @@ where
                 tracing::error!(rpc.method = path, "a call panicked");
                 Ok(Status::internal("internal failure").into_http())
             })?;
+            if is_declared {
+                meters.answered(&path, began.elapsed());
+            }
             let holding = |body| Holding {
                 body,
                 _place: place,

@@ -75,10 +75,12 @@ impl Life {
         let health = Health::new();
         let mut registry = metrics::registry(settings.service.name());
         metrics::register_process(&mut registry, Some(health.clone()));
+        let server = Server::new(listener, credentials.callers(), health.clone());
+        server.register(&mut registry);
         Self {
             spans: otlp::Counts::register(&mut registry),
             report: ReportSource::new(settings.service, health.clone()),
-            server: Server::new(listener, credentials.callers(), health.clone()),
+            server,
             closing: requested.later_step(),
             last: requested.later_step(),
             registry,

@@ -77,6 +77,16 @@ pub fn begin(settings: &Traces, service: Service, counts: Counts, drain: &Drain)
     tracing::info!(server.address = settings.endpoint, "traces are exported");
 }
 
+/// For tests: spans of this process are made here from now on.
+#[cfg(test)]
+pub(crate) fn record_with(provider: &SdkTracerProvider) {
+    Tracer {
+        sdk: provider.tracer(SCOPE),
+        follows_parent: true,
+    }
+    .install();
+}
+
 /// Which process the spans are of. What an operator says goes before what is known here.
 pub(crate) fn resource(service_name: Option<&str>, service: Service) -> Resource {
     let own = [

@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use super::outcome::Ended;
 use crate::answer::PART;
 use crate::id::RunId;
 use crate::key::SessionKey;
@@ -38,6 +39,7 @@ pub(super) struct Live {
     pub(super) key: SessionKey,
     pub(super) started_at: Timestamp,
     first_at: OnceLock<Timestamp>,
+    pub(super) ended: Ended,
     cancel: CancellationToken,
     /// Whether something waits that steers it.
     steered: AtomicBool,
@@ -105,6 +107,7 @@ impl Live {
             key,
             started_at,
             first_at: OnceLock::new(),
+            ended: Ended::default(),
             cancel: CancellationToken::new(),
             steered: AtomicBool::new(false),
             progress: Mutex::new(progress),

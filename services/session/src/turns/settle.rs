@@ -40,6 +40,9 @@ impl Settle {
         let turn = &ended.turn;
         debug_assert!(turn.state.is_terminal(), "S2: only an end is said");
         let live = self.runs.remove(&turn.run);
+        if let Some(live) = &live {
+            live.ended.set(turn.state, error_kind);
+        }
         let agents = self.shared.agents();
         let said = live.as_ref().map(|live| live.said()).unwrap_or_default();
         announce(

@@ -10,13 +10,14 @@ use gatehouse_proto::agent::v1::agent_service_client::AgentServiceClient;
 
 use super::live::{Live, seq_before};
 use super::order::Order;
+use super::outcome::Outcome;
 use super::pacing;
 use super::run::{self, Room};
 use super::runs::{Runs, Slot};
 use super::settle::Settle;
 use super::shared::Shared;
 use super::signals::Signals;
-use super::{Claimed, Turn};
+use super::{Claimed, Turn, TurnState};
 use crate::id::RunId;
 
 #[derive(Clone, Debug)]
@@ -91,12 +92,11 @@ impl Workers {
             signals: &self.room.shared.signals,
             run: turn.run.clone(),
         };
-        let step = step(&turn);
-        trace::within(
-            step.context(),
-            run::run(Arc::clone(&self.room), turn, session, live),
-        )
-        .await
+        let mut step = step(&turn);
+        let run = run::run(Arc::clone(&self.room), turn, session, Arc::clone(&live));
+        let next = trace::within(step.context(), run).await;
+        end(&mut step, live.ended.get());
+        next
     }
 }
 
@@ -112,6 +112,17 @@ fn step(turn: &Turn) -> Span {
         step.set("gatehouse.attempt", turn.attempt);
     }
     step
+}
+
+/// What came of it. Without an end it was given back, and another attempt follows.
+fn end(step: &mut Span, outcome: Option<&Outcome>) {
+    let word = outcome.map_or("given-back", |outcome| outcome.state.word());
+    step.set("gatehouse.outcome", word);
+    if let Some(Outcome { state, kind }) = outcome
+        && matches!(state, TurnState::Failed | TurnState::Interrupted)
+    {
+        step.fail(kind.as_deref().unwrap_or(word));
+    }
 }
 
 /// A run that did not say its end, because it lost its lease or panicked, is not held any longer.

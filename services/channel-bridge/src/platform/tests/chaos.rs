@@ -19,10 +19,11 @@ use crate::{
         lease::{LeaseOwner, LeasePolicy},
         manager::{self, Manager},
     },
+    adapter::AccountKey,
     config::Config,
     inbox::Inbox,
     media::MediaReader,
-    metrics::Metrics,
+    metrics::{Direction, Fate, Metrics},
     outbox::Outbox,
     platform::{Entry, Platforms},
     preview::Previews,
@@ -43,16 +44,17 @@ const LEASES: LeasePolicy = LeasePolicy::Timed {
     renew_every: Duration::from_millis(300),
 };
 
-/// One life of the bridge, on a runtime of its own, so that it can die in the middle of anything.
-fn life(stores: &Stores, session: &Arc<Echo>) -> Runtime {
+/// One life of the bridge, on a runtime of its own, so that it can die in the middle of anything, with what it counts.
+fn life(stores: &Stores, session: &Arc<Echo>) -> (Runtime, Metrics) {
     let runtime = Runtime::new().unwrap();
+    let counted = Metrics::default();
     let _inside = runtime.enter();
     let stores = Stores {
         owner: LeaseOwner::new(),
         leases: LEASES,
         ..stores.clone()
     };
-    let (clock, metrics, drain) = (Clock::system(), Metrics::default(), Drain::new());
+    let (clock, metrics, drain) = (Clock::system(), counted.clone(), Drain::new());
     let (handle, sender) = ConfigHandle::fixed(config());
     let (view, seen) = watch::channel(None);
     let outbox = Outbox::new(stores.outbox.clone(), clock.clone(), metrics.clone());
@@ -96,7 +98,39 @@ fn life(stores: &Stores, session: &Arc<Echo>) -> Runtime {
         session.hand_over(&outbox).await
     });
     drop(_inside);
-    runtime
+    (runtime, counted)
+}
+
+/// What waits on each channel, in and out.
+async fn waits(stores: &Stores) -> BTreeMap<(&'static str, bool), u64> {
+    let mut waiting = BTreeMap::new();
+    for channel in CHANNELS {
+        for account in ACCOUNTS {
+            let key = AccountKey::new(channel, account);
+            let inbox = stores.inbox.waiting(key.clone()).await.unwrap();
+            let outbox = stores.outbox.counts(key).await.unwrap().waiting;
+            *waiting.entry((channel, true)).or_default() += u64::try_from(inbox).unwrap();
+            *waiting.entry((channel, false)).or_default() += u64::try_from(outbox).unwrap();
+        }
+    }
+    waiting
+}
+
+/// How the counts of a life stand: what there was to do at its beginning or came since, and what ended or still waits.
+fn sums(
+    counted: &Metrics,
+    before: &BTreeMap<(&'static str, bool), u64>,
+    now: &BTreeMap<(&'static str, bool), u64>,
+) -> Vec<(u64, u64)> {
+    before
+        .keys()
+        .map(|key| {
+            let (channel, inward) = *key;
+            let direction = if inward { Direction::In } else { Direction::Out };
+            let came = before[key] + counted.get(channel, direction, Fate::Accepted);
+            (came, counted.ended(channel, direction) + now[key])
+        })
+        .collect()
 }
 
 fn config() -> Config {
@@ -134,11 +168,13 @@ async fn every_answer_reaches_the_chat_that_asked_once_whatever_dies_on_the_way(
     }
 
     for _ in 0..DEATHS {
-        let dying = life(&stores, &session);
+        let (dying, _) = life(&stores, &session);
         time::sleep(Duration::from_millis(2_500)).await;
-        dying.shutdown_background();
+        let dead = move || dying.shutdown_timeout(Duration::from_secs(5));
+        tokio::task::spawn_blocking(dead).await.unwrap();
     }
-    let last = life(&stores, &session);
+    let left = waits(&stores).await;
+    let (last, counted) = life(&stores, &session);
     let answered = |server: &Server| {
         server
             .messages()
@@ -162,12 +198,26 @@ async fn every_answer_reaches_the_chat_that_asked_once_whatever_dies_on_the_way(
     until("what is in doubt", async || {
         let mut waiting = 0;
         for (channel, account, _) in &servers {
-            let key = crate::adapter::AccountKey::new(*channel, *account);
+            let key = AccountKey::new(*channel, *account);
             waiting += stores.outbox.counts(key).await.unwrap().waiting;
         }
         (waiting == 0).then_some(())
     })
     .await;
+    // The last life, which began with what the others left, accounts for every message.
+    let mut told = Vec::new();
+    let closed = async {
+        loop {
+            told = sums(&counted, &left, &waits(&stores).await);
+            if told.iter().all(|(came, went)| came == went) {
+                break;
+            }
+            time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let closes = time::timeout(Duration::from_secs(10), closed).await.is_ok();
+    assert!(closes, "what came and what became of it: {told:?}");
+    assert!(told.iter().all(|(came, _)| *came > 0), "{told:?}");
     last.shutdown_background();
 
     for (channel, account, server) in &servers {

@@ -50,6 +50,7 @@ pub(super) fn waiting(
         let delivery = read(row)?;
         page.total += 1;
         page.parts += (delivery.parts - delivery.sent).max(0);
+        *page.of_accounts.entry(delivery.account.clone()).or_default() += 1;
         if delivery.seq > after && page.deliveries.len() < limit {
             page.deliveries.push(delivery);
         }

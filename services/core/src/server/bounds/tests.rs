@@ -20,7 +20,7 @@ use crate::{
     credential::Directory,
     raw::RawBytes,
     secret::Secret,
-    server::{MESSAGE_BYTES_MAX, serve},
+    server::{MESSAGE_BYTES_MAX, meters::Meters, places::PlacesLayer, serve},
 };
 
 /// Methods that take one message, and methods that take many.
@@ -129,7 +129,8 @@ async fn running() -> Running {
     let callers = Directory::of([(Identity::Agent, &secret)]);
     tokio::spawn(async move {
         let routes = Routes::new(Fake);
-        serve(listener, callers, &map, routes, std::future::pending())
+        let places = PlacesLayer::new(Meters::default());
+        serve(listener, (callers, places), &map, routes, std::future::pending())
             .await
             .unwrap();
     });
