@@ -118,6 +118,16 @@ impl Gateway {
         Self::start_in(home, &[]).await
     }
 
+    /// Ends the gateway as Ctrl-C does, and starts it again in the same home with this environment.
+    ///
+    /// # Panics
+    /// When it does not end or does not come back in time.
+    pub async fn restart_with(mut self, env: &[(&str, &str)]) -> Self {
+        self.interrupt().await;
+        let Self { home, .. } = self;
+        Self::start_in(home, env).await
+    }
+
     /// Ends the gateway as Ctrl-C does, and says how it ended.
     ///
     /// # Panics

@@ -9,6 +9,7 @@
 
 mod answer;
 mod event;
+mod form;
 mod genuine;
 pub(crate) mod grpc;
 mod head;

@@ -4,6 +4,7 @@
 mod agent;
 mod devices;
 mod recorded;
+mod scheduled;
 mod seen;
 
 use std::sync::Arc;
@@ -36,6 +37,7 @@ use crate::workspace::Workspaces;
 pub(crate) use self::agent::{Call, serve_agent};
 pub(crate) use self::devices::FakeDevices;
 use self::recorded::{Asked, recorded};
+pub(crate) use self::scheduled::{FRIDAY_MS, Scheduled};
 pub(crate) use self::seen::{Aside, Seen};
 
 /// Nothing in a test takes longer.

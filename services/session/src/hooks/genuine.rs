@@ -6,6 +6,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::answer::{not_found, text, unauthorized, wrong};
+use super::form;
 use super::head::{Head, Proof};
 use super::rules::{Mapping, Rules};
 
@@ -35,10 +36,12 @@ pub(super) fn genuine<'a>(
         return Err(wrong(413, "payload too large"));
     }
     let parse = || {
-        serde_json::from_slice::<Value>(body)
+        let json = serde_json::from_slice::<Value>(body)
             .ok()
-            .filter(Value::is_object)
-            .ok_or_else(|| wrong(400, "the body is not a JSON object"))
+            .filter(Value::is_object);
+        // Programs that send JSON often say that it is a form, because their library does.
+        json.or_else(|| form::read(head, body))
+            .ok_or_else(|| wrong(400, "the body is neither a JSON object nor a form"))
     };
     match proof {
         Proof::Token if matches!(head.name.as_str(), "wake" | "agent") => Ok(Genuine {

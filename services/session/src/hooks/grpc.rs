@@ -78,7 +78,8 @@ impl Grpc {
             Ok(asked) => asked,
             Err(refused) => return Ok(refused),
         };
-        if let Err(seconds) = self.pace.take(&genuine.by, asked.events.len(), now) {
+        let count = asked.events.len();
+        if let Err(seconds) = self.pace.take(&genuine.by, count, now) {
             return Ok(later(429, "too many events in a minute", seconds));
         }
         let key = match repeat_key(&head, &genuine, asked.idempotency_key.as_deref()) {
@@ -87,7 +88,11 @@ impl Grpc {
         };
         let (wakes, waits) = (asked.wakes, asked.waits);
         let new = self.new_hook(&head, asked, key, body, now).await?;
-        let (runs, coalesced) = match self.runner.take_hook(new).await? {
+        let taken = self.runner.take_hook(new).await?;
+        if matches!(taken, TakenHook::Repeat(_) | TakenHook::Conflict) {
+            self.pace.give_back(&genuine.by, count);
+        }
+        let (runs, coalesced) = match taken {
             TakenHook::Taken { runs, coalesced } => (runs, coalesced),
             TakenHook::Repeat(runs) => (runs, wakes.is_some()),
             TakenHook::Conflict => return Ok(wrong(409, "idempotencyKey was used with other content")),

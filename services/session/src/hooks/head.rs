@@ -118,7 +118,7 @@ impl Head {
 }
 
 /// A part of a query without its escapes. What is no escape stays.
-fn unescaped(text: &str) -> String {
+pub(super) fn unescaped(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let [first, behind @ ..] = rest {

@@ -37,6 +37,15 @@ impl Pace {
         window.count = count;
         Ok(())
     }
+
+    /// What was counted was a repeat: whoever overheard a request and sends it again takes nobody's place.
+    pub(super) fn give_back(&self, who: &str, events: usize) {
+        let mut windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(window) = windows.get_mut(who) {
+            let events = u32::try_from(events).unwrap_or(u32::MAX);
+            window.count = window.count.saturating_sub(events);
+        }
+    }
 }
 
 #[cfg(test)]

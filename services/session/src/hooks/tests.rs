@@ -5,10 +5,6 @@ mod mappings;
 mod rights;
 mod signatures;
 
-use std::sync::Arc;
-
-use gatehouse_core::publish::Publisher;
-use gatehouse_core::{Clock, Drain, Timestamp};
 use gatehouse_proto::session::v1::hook_service_server::HookService;
 use gatehouse_proto::session::v1::{
     HookAnswer, HookHead, HookHeader, InspectHookRequest, InspectHookResponse, ReceiveHookRequest,
@@ -17,11 +13,9 @@ use serde_json::{Value, json};
 use tonic::Request;
 
 use super::grpc::Grpc;
-use crate::schedules::Runner;
-use crate::testing::{Bench, Running};
+use crate::testing::{FRIDAY_MS, Scheduled};
 
-/// A Friday, 2027-01-15T08:00:00Z.
-const NOW_MS: i64 = 1_800_000_000_000;
+const NOW_MS: i64 = FRIDAY_MS;
 
 const TOKEN: &str = "hM4sT8vQ2wZ6xC9b";
 
@@ -30,12 +24,8 @@ fn open() -> Value {
     json!({"enabled": true, "token": TOKEN})
 }
 
-struct Hooked {
-    bench: Bench,
-    running: Running,
-    grpc: Grpc,
-    drain: Drain,
-}
+/// The methods of hooks.
+type Hooked = Scheduled<Grpc>;
 
 /// What is sent.
 #[derive(Clone)]
@@ -83,29 +73,7 @@ impl Hooked {
     }
 
     async fn with(config: Value, now_ms: i64) -> Self {
-        let mut bench = Bench::new().await;
-        bench.clock = Clock::fixed(now_ms);
-        Self::over(bench, &config)
-    }
-
-    fn over(bench: Bench, config: &Value) -> Self {
-        let running = bench.run(&config.to_string());
-        let (publisher, _) = Publisher::for_tests();
-        let drain = Drain::new();
-        let runner = Runner::new(
-            running.engine.clone(),
-            publisher,
-            running.policy.subscribe(),
-            Arc::clone(&running.replies),
-            drain.clone(),
-        );
-        drain.spawn("jobs", runner.clone().run());
-        Self {
-            bench,
-            running,
-            grpc: Grpc::new(runner),
-            drain,
-        }
+        Self::begin(&config.to_string(), now_ms, Grpc::new).await
     }
 
     async fn inspect(&self, sent: &Sent) -> InspectHookResponse {
@@ -149,8 +117,7 @@ impl Hooked {
     }
 
     async fn waiting(&self) -> Vec<String> {
-        let deliveries = &self.bench.stores.deliveries;
-        let waiting = deliveries.waiting(Timestamp::MAX, 10).await.unwrap();
+        let waiting = self.deliveries().await;
         waiting
             .iter()
             .map(|delivery| {

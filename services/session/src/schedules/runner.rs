@@ -2,6 +2,7 @@
 //! is done but one look at an index in half a minute, because the time of day may be set.
 
 mod beats;
+mod clock;
 mod fire;
 mod taken;
 
@@ -14,11 +15,11 @@ use gatehouse_core::{Chain, Clock, Drain, Timestamp};
 use tokio::sync::{Notify, watch};
 use tokio::time::{self, Instant};
 
+use self::clock::Seen;
 use super::events::{Change, Events};
+use super::planner::host_zone;
 use super::posts::Sender;
-use super::{
-    Claim, EndedRun, Job, JobChange, JobId, NewJob, Planned, Replaced, RunNow, Schedules, SlotKind, SlotRow,
-};
+use super::{Claim, EndedRun, Job, JobChange, JobId, NewJob, Planned, Replaced, RunNow, Schedules, SlotRow};
 use crate::error::Error;
 use crate::policy::Policy;
 use crate::turns::Engine;
@@ -29,8 +30,6 @@ const LOOK: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_secs(1);
 /// Turns that are made at the same time: they share the store's commits.
 const TOGETHER: usize = 16;
-/// How far the clock is set back at least until jobs are looked at anew, in milliseconds.
-const SET_BACK_MS: i64 = 60_000;
 
 /// The handle of the scheduler. Clones share it.
 #[derive(Clone, Debug)]
@@ -139,15 +138,12 @@ impl Runner {
     /// Fires what is due until the drain.
     pub(crate) async fn run(self) {
         let mut policies = self.policies.clone();
-        let mut last = self.engine.now();
+        let mut clock = Seen::now(self.engine.now());
         self.take_over().await;
         let mut kept: Option<Arc<Policy>> = None;
         while !self.drain.is_requested() {
             let now = self.engine.now();
-            if now < last.plus_ms(-SET_BACK_MS) {
-                self.clock_was_set_back(now).await;
-            }
-            last = now;
+            self.look_at_the_clock(&mut clock, now).await;
             policies.mark_unchanged();
             let looked = match self.engine.policy() {
                 Ok(policy) => {
@@ -186,7 +182,7 @@ impl Runner {
     async fn take_over(&self) {
         loop {
             let taken_over = async {
-                self.store.replan(self.engine.now()).await?;
+                self.store.replan(host_zone(), self.engine.now()).await?;
                 self.store.open_runs().await
             };
             match taken_over.await {
@@ -207,26 +203,20 @@ impl Runner {
         }
     }
 
-    async fn clock_was_set_back(&self, now: Timestamp) {
-        tracing::warn!("the clock was set back: jobs wait for the first time that nothing was decided about");
-        if let Err(error) = self.store.replan(now).await {
-            tracing::error!(error = %Chain(&error), "jobs could not be looked at after the clock was set back");
-        }
-    }
-
     /// Decides about what is due, and fires what was claimed. While jobs are switched off only what somebody asks for is.
     async fn look(&self, policy: &Policy, now: Timestamp) -> Result<Looked, Error> {
         let is_on = policy.cron.enabled;
         let mut planned = Planned::default();
         if is_on {
-            planned = self.store.plan_slots(policy.cron.skip_missed_jobs, now).await?;
+            let skips_missed = policy.cron.skip_missed_jobs;
+            planned = self.store.plan_slots(skips_missed, host_zone(), now).await?;
             self.say_ended(&planned);
         }
-        let mut claims = self.store.claims(now).await?;
-        claims.retain(|claim| {
-            let slot = &claim.row.slot;
-            is_on || slot.kind == SlotKind::Manual || slot.job.is_of_hook()
-        });
+        let claims = if is_on {
+            self.store.claims(now).await?
+        } else {
+            self.store.asked_for(now).await?
+        };
         let count = claims.len();
         let fired: Vec<bool> = stream::iter(claims)
             .map(|claim| self.fire_or_wait(claim, policy))

@@ -4,6 +4,7 @@
 
 use async_trait::async_trait;
 use gatehouse_core::Timestamp;
+use jiff::tz::TimeZone;
 
 use super::{
     Claim, EndedRun, Job, JobId, NewHook, Planned, Post, PostEnd, RunEnd, RunFilter, RunNow, Settle, Slot,
@@ -63,11 +64,12 @@ pub(crate) trait Schedules: Send + Sync + std::fmt::Debug {
     async fn remove_job(&self, id: &JobId, now: Timestamp) -> Result<Option<(Job, Planned)>, Error>;
 
     /// Decides about the slots that are due. At most some dozen jobs in one call.
-    async fn plan_slots(&self, skips_missed: bool, now: Timestamp) -> Result<Planned, Error>;
+    /// `zone` is the host's, for jobs that name none.
+    async fn plan_slots(&self, skips_missed: bool, zone: TimeZone, now: Timestamp) -> Result<Planned, Error>;
 
-    /// Looks at each job anew after the clock was set back: one that waits for a slot far ahead waits for the first that nothing was
-    /// decided about.
-    async fn replan(&self, now: Timestamp) -> Result<(), Error>;
+    /// Looks at each job anew after the clock was set back, or the host's zone: one that waits for a slot far ahead, or for one that is
+    /// none in this zone, waits for the first that nothing was decided about.
+    async fn replan(&self, zone: TimeZone, now: Timestamp) -> Result<(), Error>;
 
     /// Adds a slot by hand, claimed and due at once.
     async fn claim_by_hand(&self, id: &JobId, now: Timestamp) -> Result<Option<RunNow>, Error>;
@@ -76,8 +78,14 @@ pub(crate) trait Schedules: Send + Sync + std::fmt::Debug {
     /// still waits is that one.
     async fn take_hook(&self, new: NewHook) -> Result<TakenHook, Error>;
 
-    /// The claims that are to be fired by now, those first that were due first.
+    /// The claims that are to be fired by now, those first that were due first: some in one call.
     async fn claims(&self, now: Timestamp) -> Result<Vec<Claim>, Error>;
+
+    /// The same of those that somebody asked for, by hand or by a hook, and not the clock.
+    async fn asked_for(&self, now: Timestamp) -> Result<Vec<Claim>, Error>;
+
+    /// A claim is not to be fired before a time.
+    async fn put_off(&self, slot: &Slot, until: Timestamp) -> Result<(), Error>;
 
     /// Where a claim's turn runs and where its answer goes. What was decided before stays, and is answered.
     async fn decide(

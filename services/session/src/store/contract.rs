@@ -21,6 +21,7 @@ mod transcripts;
 mod turns;
 
 use gatehouse_core::Content;
+use jiff::tz::TimeZone;
 
 use super::*;
 use crate::id::{EntryId, Owner, RunId, SessionId};
@@ -102,6 +103,7 @@ pub(crate) async fn all<G>(open: impl AsyncFn() -> (G, Stores)) {
         hooks::what_comes_by_a_hook_is_claimed_at_once_and_a_repeat_is_told_its_runs,
         hooks::an_event_that_waits_already_is_one_and_what_is_over_is_gone,
         hooks::more_than_a_thousand_events_do_not_wait,
+        hooks::jobs_that_may_not_run_keep_no_event_waiting,
         posts::what_a_program_is_to_be_told_waits_until_it_was_told_or_is_given_up,
         schedules::a_slot_is_claimed_once_and_leaves_its_claim_once,
         schedules::of_what_was_missed_one_slot_runs_and_each_has_a_row,

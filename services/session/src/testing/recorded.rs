@@ -20,6 +20,7 @@ use crate::schedules::{
 use crate::store::*;
 use crate::viewer::Viewer;
 use gatehouse_core::Timestamp;
+use jiff::tz::TimeZone;
 
 /// What was asked of a store.
 #[derive(Clone, Debug, Default)]
@@ -167,11 +168,13 @@ pass_on! {
         fn jobs() -> Vec<Job>;
         fn replace_job(change: JobChange) -> Replaced;
         fn remove_job(id: &JobId, now: Timestamp) -> Option<(Job, Planned)>;
-        fn plan_slots(skips_missed: bool, now: Timestamp) -> Planned;
-        fn replan(now: Timestamp) -> ();
+        fn plan_slots(skips_missed: bool, zone: TimeZone, now: Timestamp) -> Planned;
+        fn replan(zone: TimeZone, now: Timestamp) -> ();
         fn claim_by_hand(id: &JobId, now: Timestamp) -> Option<RunNow>;
         fn take_hook(new: NewHook) -> TakenHook;
         fn claims(now: Timestamp) -> Vec<Claim>;
+        fn asked_for(now: Timestamp) -> Vec<Claim>;
+        fn put_off(slot: &Slot, until: Timestamp) -> ();
         fn decide(slot: &Slot, key: SessionKey, target: Option<Target>) -> Option<(SessionKey, Option<Target>)>;
         fn settle_slot(slot: &Slot, settle: Settle, now: Timestamp) -> Option<(SlotRow, Option<Job>)>;
         fn open_runs() -> Vec<SlotRow>;

@@ -1,5 +1,7 @@
 //! `wake` and `agent`.
 
+use gatehouse_core::Timestamp;
+
 use super::*;
 
 #[tokio::test]
@@ -115,7 +117,7 @@ async fn what_a_request_lacks_is_told() {
     garbled.body = b"{\"message\":".to_vec();
     assert_eq!(
         on.told(&garbled).await,
-        (400, problem("the body is not a JSON object"))
+        (400, problem("the body is neither a JSON object nor a form"))
     );
     assert_eq!(
         on.told(&sent("github", &json!({}))).await,
@@ -172,7 +174,7 @@ async fn what_was_taken_is_done_by_the_next_process_and_with_jobs_switched_off_t
     );
     let Hooked { bench, .. } = on;
 
-    let mut next = Hooked::over(bench, &config);
+    let mut next = Hooked::begin_over(bench, &config.to_string(), Grpc::new);
 
     assert_eq!(outside(&next.turn("done").await), ["x"]);
     let shown = gatehouse_proto::session::v1::ListCronJobsRequest {
@@ -188,4 +190,38 @@ async fn what_was_taken_is_done_by_the_next_process_and_with_jobs_switched_off_t
         .into_inner()
         .jobs;
     assert!(jobs.is_empty(), "what came by a hook is no job of somebody's");
+}
+
+#[tokio::test]
+async fn an_event_whose_session_is_full_waits_for_a_place_and_is_not_lost() {
+    let queue = json!({"mode": "followup", "cap": 1, "drop": "new"});
+    let mut on = Hooked::with(json!({"hooks": open(), "messages": {"queue": queue}}), NOW_MS).await;
+    let ring = |bell: &str| sent("wake", &json!({"text": bell}));
+
+    assert_eq!(on.told(&ring("first")).await.0, 200);
+    let runs = on.bench.call().await;
+    for bell in ["second", "third"] {
+        assert_eq!(on.told(&ring(bell)).await.0, 200);
+        crate::testing::until("a look at it", async || {
+            let jobs = on.bench.stores.schedules.jobs().await.unwrap();
+            let waits = |job: &crate::schedules::Job| job.spec.payload.text().contains(bell);
+            let claimed = on
+                .bench
+                .stores
+                .schedules
+                .asked_for(Timestamp::from_ms(NOW_MS))
+                .await
+                .unwrap();
+            jobs.iter().any(waits) && claimed.is_empty()
+        })
+        .await;
+    }
+    runs.text("one").await;
+    runs.done().await;
+
+    let mut heard = vec![outside(&on.turn("two").await).concat()];
+    on.pass(5_000);
+    heard.push(outside(&on.turn("three").await).concat());
+
+    assert_eq!(heard, ["second", "third"]);
 }

@@ -159,6 +159,9 @@ async fn the_example_of_slack_is_genuine_and_its_question_is_answered() {
         401
     );
     assert_eq!(on.receive(&request("", body, signature)).await.status, 401);
+    let form =
+        request("1531420618", body, signature).with("content-type", "application/x-www-form-urlencoded");
+    assert_eq!(on.receive(&form).await.status, 202, "a slash command is a form");
     let late = Hooked::with(config.clone(), SLACK_MS + 301_000).await;
     assert_eq!(
         late.receive(&request("1531420618", body, signature)).await.status,
@@ -221,6 +224,27 @@ async fn a_header_of_ones_own_is_signed_as_the_configuration_says_and_said_once(
             .status,
         401
     );
+}
+
+#[tokio::test]
+async fn a_request_that_was_overheard_and_is_sent_again_takes_no_place_of_a_genuine_one() {
+    let secret = "pL3nR7tY1uJ5kM8c";
+    let on = Hooked::with(hooks(json!({"profile": "hmac", "secret": secret})), NOW_MS).await;
+    let event = |n: u32| {
+        let body = format!(r#"{{"event":{n}}}"#);
+        signed(&body, &[("x-signature", &sign(secret, &body))])
+    };
+
+    let first = on.told(&event(1)).await;
+    for _ in 0..700 {
+        assert_eq!(
+            on.told(&event(1)).await,
+            first,
+            "more of them than a key may bring in a minute"
+        );
+    }
+
+    assert_eq!(on.told(&event(2)).await.0, 202);
 }
 
 fn sign(secret: &str, text: &str) -> String {

@@ -32,6 +32,8 @@ use crate::viewer::Viewer;
 
 /// How long one wait for the end of a run lasts; then it is begun anew.
 const PATIENCE: Duration = Duration::from_secs(3_600);
+/// How long an event of a hook waits whose session is full, before it is tried again.
+const ROOM: Duration = Duration::from_secs(5);
 /// How long it waits after the store failed at the end of a run.
 const PAUSE: Duration = Duration::from_secs(5);
 /// How long the session of an event of its own is kept, in milliseconds: as long as that of a job's single run.
@@ -97,6 +99,12 @@ impl Runner {
     async fn refused(&self, claim: &Claim, error: Error) -> Result<bool, Error> {
         match error.kind() {
             Kind::Unavailable | Kind::Timeout | Kind::Internal => Err(error),
+            // An event was taken, and whoever brought it was told so: it waits for a place in its session, and keeps nobody else waiting.
+            Kind::Exhausted if claim.job.id.is_of_hook() => {
+                let until = self.engine.now() + ROOM;
+                self.store.put_off(&claim.row.slot, until).await?;
+                Ok(true)
+            }
             Kind::Exhausted => self.skip(claim, &error.to_string(), false).await,
             Kind::Invalid
             | Kind::Unauthenticated

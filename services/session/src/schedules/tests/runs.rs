@@ -1,10 +1,7 @@
 //! Jobs over an engine, with an agent that the test plays.
 
-use std::sync::Arc;
-
 use gatehouse_core::error::Failure;
-use gatehouse_core::publish::{Published, Publisher};
-use gatehouse_core::{Clock, Drain, Kind, Timestamp};
+use gatehouse_core::{Kind, Timestamp};
 use gatehouse_proto::agent::v1::FailureKind;
 use gatehouse_proto::session::v1::schedule_service_server::ScheduleService;
 use gatehouse_proto::session::v1::*;
@@ -12,24 +9,11 @@ use prost::Message as _;
 use tonic::Request;
 
 use super::super::grpc::Grpc;
-use super::super::*;
-use crate::policy::Policy;
 use crate::store::Reply;
-use crate::testing::{Bench, Running, message, room, within};
+use crate::testing::{self, FRIDAY_MS, message, room, within};
 
-/// An engine and its scheduler.
-pub(super) struct Scheduled {
-    pub(super) bench: Bench,
-    pub(super) running: Running,
-    pub(super) grpc: Grpc,
-    events: Published,
-    drain: Drain,
-}
-
-/// A clock that a test sets: a Friday, 2027-01-15T08:00:00Z.
-fn clock() -> Clock {
-    Clock::fixed(1_800_000_000_000)
-}
+/// The methods of jobs.
+pub(super) type Scheduled = testing::Scheduled<Grpc>;
 
 impl Scheduled {
     pub(super) async fn new() -> Self {
@@ -37,47 +21,13 @@ impl Scheduled {
     }
 
     pub(super) async fn with(config: &str) -> Self {
-        let mut bench = Bench::new().await;
-        bench.clock = clock();
-        Self::over(bench, config)
-    }
-
-    fn over(bench: Bench, config: &str) -> Self {
-        let running = bench.run(config);
-        let (publisher, events) = Publisher::for_tests();
-        let drain = Drain::new();
-        let runner = Runner::new(
-            running.engine.clone(),
-            publisher,
-            running.policy.subscribe(),
-            Arc::clone(&running.replies),
-            drain.clone(),
-        );
-        drain.spawn("jobs", runner.clone().run());
-        Self {
-            bench,
-            running,
-            grpc: Grpc::new(runner),
-            events,
-            drain,
-        }
+        Self::begin(config, FRIDAY_MS, Grpc::new).await
     }
 
     /// Programs are told from now on.
     pub(super) fn send_posts(&self) {
         let sender = self.grpc.runner().sender(self.bench.clock.clone());
         self.drain.spawn("posts", sender.run(self.drain.clone()));
-    }
-
-    /// Time goes by, and the runner looks.
-    pub(super) fn pass(&self, ms: i64) {
-        self.bench.clock.advance_ms(ms);
-        self.running.policy.send_modify(|_| {});
-    }
-
-    pub(super) fn configure(&self, config: &str) {
-        let policy = Policy::read(&serde_json::from_str(config).unwrap());
-        self.running.policy.send_replace(Some(Arc::new(policy)));
     }
 
     pub(super) async fn list(&self) -> Vec<CronJob> {
@@ -138,13 +88,7 @@ impl Scheduled {
     }
 
     pub(super) async fn waiting(&self) -> Vec<String> {
-        let waiting = self
-            .bench
-            .stores
-            .deliveries
-            .waiting(Timestamp::MAX, 10)
-            .await
-            .unwrap();
+        let waiting = self.deliveries().await;
         waiting
             .iter()
             .map(|delivery| format!("{}: {}", delivery.target.to, delivery.content.words()))
@@ -158,14 +102,7 @@ impl Scheduled {
         self.running.engine.submit(hello).await.unwrap();
         self.bench.call().await.done().await;
         self.running.end_of("hello").await;
-        for delivery in self
-            .bench
-            .stores
-            .deliveries
-            .waiting(Timestamp::MAX, 10)
-            .await
-            .unwrap()
-        {
+        for delivery in self.deliveries().await {
             let taken = crate::deliveries::DeliveryOutcome::Taken {
                 now: Timestamp::EPOCH,
             };
@@ -327,7 +264,7 @@ async fn a_run_that_a_process_left_behind_ends_in_the_next_one_and_is_not_begun_
     on.running.end_of(run.slot.run().as_str()).await;
 
     let Scheduled { bench, .. } = on;
-    let mut next = Scheduled::over(bench, "{}");
+    let mut next = Scheduled::begin_over(bench, "{}", Grpc::new);
 
     assert_eq!(next.see("finished").await.status.as_deref(), Some("ok"));
     assert_eq!(next.runs(&job).await.len(), 1);

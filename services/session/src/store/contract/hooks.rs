@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::schedules::{
-    HOOKS_MAX, HookJob, JobId, NewHook, RunEnd, Schedule, SessionTarget, Settle, Slot, Spec, Status,
+    HOOKS_MAX, HookJob, JobId, NewHook, NewJob, RunEnd, Schedule, SessionTarget, Settle, Slot, Spec, Status,
     TakenHook, WakeMode, Wanted,
 };
 
@@ -158,4 +158,45 @@ pub(super) async fn more_than_a_thousand_events_do_not_wait(store: &Stores) {
         take(store, hook(None, "x", vec![job(None, T0)])).await,
         TakenHook::Full
     );
+}
+
+pub(super) async fn jobs_that_may_not_run_keep_no_event_waiting(store: &Stores) {
+    const MINUTE: i64 = 60_000;
+    for _ in 0..100 {
+        let spec = Spec {
+            schedule: Schedule::Every {
+                every_ms: MINUTE,
+                anchor_ms: Some(T0),
+            },
+            ..job(None, T0).spec
+        };
+        let new = NewJob {
+            id: JobId::generate(),
+            spec,
+            enabled: true,
+            now: T0,
+        };
+        store.schedules.add_job(new).await.unwrap();
+    }
+    let now = T0.plus_ms(MINUTE);
+    while store
+        .schedules
+        .plan_slots(false, TimeZone::UTC, now)
+        .await
+        .unwrap()
+        .more
+    {}
+    let come = runs(store, hook(None, "x", vec![job(None, now)])).await;
+
+    let claims = store.schedules.asked_for(now).await.unwrap();
+
+    let [event] = claims.as_slice() else {
+        panic!("the event alone: {claims:?}")
+    };
+    assert_eq!(come, [event.row.slot.run()]);
+    let slot = event.row.slot.clone();
+    store.schedules.put_off(&slot, now.plus_ms(5_000)).await.unwrap();
+    assert!(store.schedules.asked_for(now).await.unwrap().is_empty());
+    let later = store.schedules.asked_for(now.plus_ms(5_000)).await.unwrap();
+    assert_eq!(later.len(), 1, "it waits for its session, and is not gone");
 }

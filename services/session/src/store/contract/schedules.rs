@@ -60,7 +60,8 @@ async fn added(store: &Stores, schedule: Schedule, now: Timestamp) -> Job {
 }
 
 async fn planned(store: &Stores, now: Timestamp) -> Planned {
-    store.schedules.plan_slots(false, now).await.unwrap()
+    let jobs = &store.schedules;
+    jobs.plan_slots(false, TimeZone::UTC, now).await.unwrap()
 }
 
 async fn job(store: &Stores, id: &JobId) -> Job {
@@ -475,15 +476,13 @@ pub(super) async fn a_clock_that_was_set_back_leaves_no_job_behind_and_runs_no_s
     planned(store, after(year)).await; // a clock that was wrong
     fired(store, after(year)).await;
     for open in store.schedules.open_runs().await.unwrap() {
-        store
-            .schedules
-            .end_run(end(&open.slot, Status::Ok, after(year)))
-            .await
-            .unwrap();
+        let end = end(&open.slot, Status::Ok, after(year));
+        store.schedules.end_run(end).await.unwrap();
     }
     assert!(self::job(store, &job.id).await.next_slot > Some(after(year)));
 
-    store.schedules.replan(after(MINUTE)).await.unwrap();
+    let jobs = &store.schedules;
+    jobs.replan(TimeZone::UTC, after(MINUTE)).await.unwrap();
 
     assert_eq!(
         self::job(store, &job.id).await.next_slot,
@@ -492,7 +491,7 @@ pub(super) async fn a_clock_that_was_set_back_leaves_no_job_behind_and_runs_no_s
     planned(store, after(60 * MINUTE)).await;
     assert_eq!(fired(store, after(60 * MINUTE)).await.len(), 1);
     // An hour back, in which everything was decided about: nothing runs again.
-    store.schedules.replan(after(MINUTE)).await.unwrap();
+    jobs.replan(TimeZone::UTC, after(MINUTE)).await.unwrap();
     assert_eq!(
         self::job(store, &job.id).await.next_slot,
         Some(after(120 * MINUTE))

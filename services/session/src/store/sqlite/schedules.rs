@@ -2,11 +2,13 @@
 
 pub(super) mod hooks;
 pub(super) mod posts;
+mod replan;
 mod rows;
 mod slots;
 
 use async_trait::async_trait;
 use gatehouse_core::Timestamp;
+use jiff::tz::TimeZone;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use self::rows::{json, read_job};
@@ -107,14 +109,16 @@ impl Schedules for SqliteStore {
         self.database.write(move |tx| remove(tx, &id, now)).await
     }
 
-    async fn plan_slots(&self, skips_missed: bool, now: Timestamp) -> Result<Planned, Error> {
+    async fn plan_slots(&self, skips_missed: bool, zone: TimeZone, now: Timestamp) -> Result<Planned, Error> {
         self.database
-            .write(move |tx| plan_due(tx, skips_missed, now))
+            .write(move |tx| plan_due(tx, skips_missed, &zone, now))
             .await
     }
 
-    async fn replan(&self, now: Timestamp) -> Result<(), Error> {
-        self.database.write(move |tx| replan(tx, now)).await
+    async fn replan(&self, zone: TimeZone, now: Timestamp) -> Result<(), Error> {
+        self.database
+            .write(move |tx| replan::replan(tx, &zone, now))
+            .await
     }
 
     async fn claim_by_hand(&self, id: &JobId, now: Timestamp) -> Result<Option<RunNow>, Error> {
@@ -128,7 +132,20 @@ impl Schedules for SqliteStore {
 
     async fn claims(&self, now: Timestamp) -> Result<Vec<Claim>, Error> {
         self.database
-            .read(move |conn| slots::claims(conn, now, TOGETHER_MAX))
+            .read(move |conn| slots::claims(conn, true, now, TOGETHER_MAX))
+            .await
+    }
+
+    async fn asked_for(&self, now: Timestamp) -> Result<Vec<Claim>, Error> {
+        self.database
+            .read(move |conn| slots::claims(conn, false, now, TOGETHER_MAX))
+            .await
+    }
+
+    async fn put_off(&self, slot: &Slot, until: Timestamp) -> Result<(), Error> {
+        let slot = slot.clone();
+        self.database
+            .write(move |tx| slots::put_off(tx, &slot, until))
             .await
     }
 
@@ -185,9 +202,9 @@ impl Schedules for SqliteStore {
     }
 }
 
-fn calendar(spec: &Spec, created: Timestamp) -> Option<Calendar> {
+fn calendar(spec: &Spec, created: Timestamp, zone: &TimeZone) -> Option<Calendar> {
     // What was taken could be read; a zone may have gone with an update of the machine.
-    Calendar::read(&spec.schedule, created, &host_zone()).ok()
+    Calendar::read(&spec.schedule, created, zone).ok()
 }
 
 fn add(conn: &Connection, new: &NewJob) -> Result<(Job, bool), Error> {
@@ -214,7 +231,7 @@ fn add(conn: &Connection, new: &NewJob) -> Result<(Job, bool), Error> {
         return Err(Error::TooManyJobs);
     }
     // A time that was is due: somebody just asked for it.
-    let first = calendar(spec, *now).and_then(|calendar| match calendar {
+    let first = calendar(spec, *now, &host_zone()).and_then(|calendar| match calendar {
         Calendar::Once(at) => Some(at),
         Calendar::Every { .. } | Calendar::Cron(_) => calendar.after(*now),
     });
@@ -268,14 +285,22 @@ fn replace(conn: &Connection, change: &JobChange) -> Result<Replaced, Error> {
     }
     let mut planned = Planned::default();
     let mut catch_up = slots::catch_up(conn, *now)?;
-    decide(conn, &job, *skips_missed, &mut catch_up, *now, &mut planned)?;
+    let zone = host_zone();
+    decide(
+        conn,
+        &job,
+        (*skips_missed, &zone),
+        &mut catch_up,
+        *now,
+        &mut planned,
+    )?;
     let job = find(conn, id)?.ok_or(Error::Unreadable("job"))?;
     let same_times = job.spec.schedule == spec.schedule && job.enabled == *enabled;
     let next = if same_times {
         job.next_slot
     } else {
         let behind = (*now).max(job.last_slot.unwrap_or(Timestamp::MIN));
-        calendar(spec, job.created_at).and_then(|calendar| match calendar {
+        calendar(spec, job.created_at, &zone).and_then(|calendar| match calendar {
             // Another time is another slot, also one that is over by now; the same one is not run again.
             Calendar::Once(at) => (job.last_slot != Some(at)).then_some(at),
             Calendar::Every { .. } | Calendar::Cron(_) => calendar.after(behind),
@@ -321,7 +346,12 @@ fn remove(conn: &Connection, id: &JobId, now: Timestamp) -> Result<Option<(Job, 
     Ok(Some((job, planned)))
 }
 
-fn plan_due(conn: &Connection, skips_missed: bool, now: Timestamp) -> Result<Planned, Error> {
+fn plan_due(
+    conn: &Connection,
+    skips_missed: bool,
+    zone: &TimeZone,
+    now: Timestamp,
+) -> Result<Planned, Error> {
     let due: Vec<String> = conn
         .prepare_cached(
             "SELECT id FROM schedule_jobs WHERE next_slot IS NOT NULL AND next_slot <= ?1 ORDER BY next_slot LIMIT ?2",
@@ -335,7 +365,7 @@ fn plan_due(conn: &Connection, skips_missed: bool, now: Timestamp) -> Result<Pla
     let mut catch_up = slots::catch_up(conn, now)?;
     for id in due {
         if let Some(job) = find(conn, &JobId::new(id))? {
-            decide(conn, &job, skips_missed, &mut catch_up, now, &mut planned)?;
+            decide(conn, &job, (skips_missed, zone), &mut catch_up, now, &mut planned)?;
         }
     }
     Ok(planned)
@@ -345,12 +375,12 @@ fn plan_due(conn: &Connection, skips_missed: bool, now: Timestamp) -> Result<Pla
 fn decide(
     conn: &Connection,
     job: &Job,
-    skips_missed: bool,
+    (skips_missed, zone): (bool, &TimeZone),
     catch_up: &mut CatchUp,
     now: Timestamp,
     planned: &mut Planned,
 ) -> Result<(), Error> {
-    let Some(calendar) = calendar(&job.spec, job.created_at) else {
+    let Some(calendar) = calendar(&job.spec, job.created_at, zone) else {
         tracing::warn!(job.id = %job.id, "the schedule of a job cannot be read any more: it is due no more until it is changed");
         return set_next(conn, &job.id, None, None);
     };
@@ -405,26 +435,6 @@ fn set_next(
         "UPDATE schedule_jobs SET next_slot = ?2, last_slot = max(coalesce(last_slot, ?3), coalesce(?3, last_slot)) WHERE id = ?1",
     )?
     .execute(params![id.as_str(), next, last])?;
-    Ok(())
-}
-
-fn replan(conn: &Connection, now: Timestamp) -> Result<(), Error> {
-    for job in all(conn)? {
-        let Some(waits_for) = job.next_slot.filter(|next| *next > now) else {
-            continue;
-        };
-        let Some(calendar) = calendar(&job.spec, job.created_at) else {
-            continue;
-        };
-        let mut next = calendar.after(now);
-        while let Some(at) = next.filter(|at| *at < waits_for) {
-            if !slots::is_known(conn, &job.id, at)? {
-                set_next(conn, &job.id, Some(at), None)?;
-                break;
-            }
-            next = calendar.after(at);
-        }
-    }
     Ok(())
 }
 

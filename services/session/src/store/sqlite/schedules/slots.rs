@@ -67,13 +67,21 @@ pub(super) fn catch_up(conn: &Connection, now: Timestamp) -> Result<CatchUp, Err
     Ok(CatchUp::new(now, last))
 }
 
-pub(super) fn claims(conn: &Connection, now: Timestamp, most: u32) -> Result<Vec<Claim>, Error> {
+pub(super) fn claims(
+    conn: &Connection,
+    clocks: bool,
+    now: Timestamp,
+    most: u32,
+) -> Result<Vec<Claim>, Error> {
+    // The ids of jobs of hooks begin with `hook-`, and `.` is what comes behind `-`.
     let mut statement = conn.prepare_cached(
-        "SELECT * FROM (SELECT * FROM schedule_slots WHERE state = 'claimed' AND fire_at <= ?1 ORDER BY fire_at LIMIT ?2)
+        "SELECT * FROM (SELECT * FROM schedule_slots WHERE state = 'claimed' AND fire_at <= ?1
+            AND (?4 OR kind = 'manual' OR (job >= 'hook-' AND job < 'hook.')) ORDER BY fire_at LIMIT ?2)
          UNION ALL
-         SELECT * FROM (SELECT * FROM schedule_slots WHERE state = 'claimed' AND fire_at > ?3 ORDER BY fire_at LIMIT ?2)",
+         SELECT * FROM (SELECT * FROM schedule_slots WHERE state = 'claimed' AND fire_at > ?3
+            AND (?4 OR kind = 'manual' OR (job >= 'hook-' AND job < 'hook.')) ORDER BY fire_at LIMIT ?2)",
     )?;
-    let rows = statement.query_map(params![now, most, now.plus_ms(WAIT_MS_MAX)], |row| {
+    let rows = statement.query_map(params![now, most, now.plus_ms(WAIT_MS_MAX), clocks], |row| {
         Ok(read_slot(row))
     })?;
     let mut claims = Vec::new();
@@ -85,6 +93,14 @@ pub(super) fn claims(conn: &Connection, now: Timestamp, most: u32) -> Result<Vec
         }
     }
     Ok(claims)
+}
+
+pub(super) fn put_off(conn: &Connection, slot: &Slot, until: Timestamp) -> Result<(), Error> {
+    conn.prepare_cached(
+        "UPDATE schedule_slots SET fire_at = ?4 WHERE job = ?1 AND slot = ?2 AND kind = ?3 AND state = 'claimed'",
+    )?
+    .execute(params![slot.job.as_str(), slot.at, slot.kind.word(), until])?;
+    Ok(())
 }
 
 pub(super) fn claimed_of(conn: &Connection, job: &JobId) -> Result<Vec<Slot>, Error> {
