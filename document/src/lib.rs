@@ -34,6 +34,7 @@ pub mod secret;
 pub mod section;
 pub mod session;
 pub mod signal;
+pub mod size;
 pub mod slack;
 pub mod telegram;
 pub mod tools;

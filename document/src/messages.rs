@@ -72,7 +72,8 @@ pub enum QueueMode {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum QueueDrop {
-    /// Accepted from OpenClaw's documents; Gatehouse does not summarise yet and treats it as `new`.
+    /// In a chat, two of the messages that wait are answered together, and nothing is lost; where no two of one person want the same,
+    /// and on screens and for programs, the new message is refused.
     #[default]
     Summarize,
     /// The oldest waiting message is given up.

@@ -6,6 +6,8 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::size::Size;
+
 /// Words that begin a new conversation at most: each message is held against all of them.
 pub const TRIGGERS_MAX: usize = 32;
 
@@ -95,12 +97,31 @@ pub struct Maintenance {
     #[schemars(range(min = 10, max = ENTRIES_MAX))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_entries: Option<u32>,
+    /// The oldest while the database that they are in has more than so much: `10gb`, `500mb`. Unset: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_disk_bytes: Option<Size>,
 }
 
 /// Sessions at most that a bound can be set to.
 pub const ENTRIES_MAX: u32 = 1_000_000;
 
+/// The least that a database of sessions is allowed, in bytes: an empty one, and room in which something can be said.
+const DISK_BYTES_MIN: i64 = 16 << 20;
+
 impl Maintenance {
+    /// How many bytes the database of sessions may have.
+    ///
+    /// # Errors
+    /// When it is no size.
+    pub fn disk_bytes_max(&self) -> Result<Option<i64>, &'static str> {
+        const WRONG: &str = "must be a size from 16mb on, for example \"10gb\" or \"500mb\"";
+        let bytes = self
+            .max_disk_bytes
+            .as_ref()
+            .map(|size| size.bytes().filter(|bytes| *bytes >= DISK_BYTES_MIN).ok_or(WRONG));
+        bytes.transpose()
+    }
+
     /// After how long a session is forgotten, in milliseconds.
     ///
     /// # Errors
@@ -189,7 +210,7 @@ mod tests {
         let after = |text: &str| {
             let maintenance = Maintenance {
                 prune_after: Some(text.to_owned()),
-                max_entries: None,
+                ..Maintenance::default()
             };
             maintenance.prune_after_ms()
         };
@@ -200,5 +221,20 @@ mod tests {
         for wrong in ["", "d", "30", "0d", "-3d", "30m", "9999999w", "\u{e9}", "3\u{e9}"] {
             assert!(after(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_database_may_have_so_much_and_not_too_little() {
+        let max = |size: &str| {
+            let maintenance = Maintenance {
+                max_disk_bytes: Some(Size(size.to_owned())),
+                ..Maintenance::default()
+            };
+            maintenance.disk_bytes_max()
+        };
+
+        assert_eq!(Maintenance::default().disk_bytes_max(), Ok(None));
+        assert_eq!(max("10gb"), Ok(Some(10 << 30)));
+        assert!(max("15mb").is_err() && max("much").is_err());
     }
 }

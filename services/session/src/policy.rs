@@ -56,6 +56,8 @@ pub(crate) struct Policy {
     pub(crate) prune_after_ms: Option<i64>,
     /// How many sessions are kept.
     pub(crate) sessions_max: Option<u32>,
+    /// How many bytes the database of sessions may have.
+    pub(crate) disk_bytes_max: Option<i64>,
     /// What begins a new conversation, in lower case.
     pub(crate) reset_triggers: Vec<String>,
     /// The largest attachment, in bytes.
@@ -100,6 +102,7 @@ impl Policy {
             life: Arc::new(Life::read(&config.session)),
             prune_after_ms: config.session.maintenance.prune_after_ms().ok().flatten(),
             sessions_max: config.session.maintenance.max_entries,
+            disk_bytes_max: config.session.maintenance.disk_bytes_max().ok().flatten(),
             reset_triggers: triggers(&config.session.reset_triggers),
             hears: config.tools.media.audio.bytes_max(),
             media_bytes_max: u64::from(media_mb.clamp(1, MEDIA_MB_MAX)) * 1024 * 1024,

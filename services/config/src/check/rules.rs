@@ -36,6 +36,9 @@ pub(crate) fn check(document: &Document, written: &Value) -> Vec<Issue> {
     if let Err(problem) = document.session.maintenance.prune_after_ms() {
         issues.push(Issue::error("session.maintenance.pruneAfter", problem));
     }
+    if let Err(problem) = document.session.maintenance.disk_bytes_max() {
+        issues.push(Issue::error("session.maintenance.maxDiskBytes", problem));
+    }
     hooks::check(document, &mut issues);
     models(document, written, &mut issues);
     channels::check(document, &mut issues);

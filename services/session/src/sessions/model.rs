@@ -240,3 +240,14 @@ pub(crate) struct Forked {
     /// The row that was named and is left out.
     pub(crate) left_out: Option<Entry>,
 }
+
+/// Which sessions are kept. What is unset bounds nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Kept {
+    /// Those in which something happened since.
+    pub(crate) since: Option<Timestamp>,
+    /// So many of them.
+    pub(crate) sessions_max: Option<u32>,
+    /// As many as the store has room for, in bytes.
+    pub(crate) bytes_max: Option<i64>,
+}

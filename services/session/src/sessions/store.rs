@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{ForkFrom, Forked, Lookup, Once, SessionFilter, SessionPage, SessionPatch, SessionRecord};
+use super::{ForkFrom, Forked, Kept, Lookup, Once, SessionFilter, SessionPage, SessionPatch, SessionRecord};
 use crate::error::Error;
 use crate::id::SessionId;
 use crate::key::{AgentId, SessionKey};
@@ -66,10 +66,9 @@ pub(crate) trait Sessions: Send + Sync + std::fmt::Debug {
     /// Sessions that are not kept any longer: at most a hundred of those over first, none that somebody keeps at the top.
     async fn expired(&self, now: Timestamp) -> Result<Vec<SessionRecord>, Error>;
 
-    /// The oldest sessions that may be forgotten, some in one call: in which nothing happened since `before`, or beyond `max`. Main ones,
-    /// pinned ones, and those in which something runs or waits are never among them.
-    async fn surplus(&self, before: Option<Timestamp>, max: Option<u32>)
-    -> Result<Vec<SessionRecord>, Error>;
+    /// The oldest sessions that may be forgotten, some in one call. Main ones, pinned ones, and those in which something runs or waits are
+    /// never among them.
+    async fn surplus(&self, kept: Kept) -> Result<Vec<SessionRecord>, Error>;
 
     /// Forgets a session with its transcript and turns. Refused while a turn is leased or running.
     async fn delete(&self, key: &SessionKey, expected: Option<SessionId>) -> Result<bool, Error>;

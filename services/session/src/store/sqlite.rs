@@ -17,6 +17,7 @@ mod schema;
 mod sessions;
 mod steer;
 mod steps;
+mod surplus;
 mod tasks;
 mod texts;
 mod turns;
@@ -154,13 +155,9 @@ impl Sessions for SqliteStore {
         self.database.read(move |conn| sessions::expired(conn, now)).await
     }
 
-    async fn surplus(
-        &self,
-        before: Option<Timestamp>,
-        max: Option<u32>,
-    ) -> Result<Vec<SessionRecord>, Error> {
+    async fn surplus(&self, kept: Kept) -> Result<Vec<SessionRecord>, Error> {
         self.database
-            .read(move |conn| sessions::surplus(conn, before, max))
+            .read(move |conn| surplus::surplus(conn, &kept))
             .await
     }
 

@@ -83,7 +83,7 @@ pass_on! {
         fn patch(key: &SessionKey, patch: SessionPatch, now: Timestamp) -> SessionRecord;
         fn fork(source: &SessionKey, key: &SessionKey, from: ForkFrom, patch: SessionPatch, once: Option<Once>, now: Timestamp) -> Forked;
         fn reset(key: &SessionKey, boundary: NewEntry, expected: Option<SessionId>, now: Timestamp) -> (SessionRecord, Entry);
-        fn surplus(before: Option<Timestamp>, max: Option<u32>) -> Vec<SessionRecord>;
+        fn surplus(kept: Kept) -> Vec<SessionRecord>;
         fn delete(key: &SessionKey, expected: Option<SessionId>) -> bool;
     }
     groups as Groups {

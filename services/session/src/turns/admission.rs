@@ -98,6 +98,9 @@ impl Intake {
         let agents = self.shared.agents();
         self.shared.metrics.accepted.inc();
         for ended in ended {
+            if let Some(head) = &ended.turn.merged_into {
+                self.shared.events.followers.merge(&ended.turn.run, head);
+            }
             self.settle.settle(&ended, None, seq_before(ended.turn.attempt));
         }
         let events = &self.shared.events;

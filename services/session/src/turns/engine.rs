@@ -35,8 +35,12 @@ use crate::key::SessionKey;
 use crate::media::Media;
 use crate::metrics::Metrics;
 use crate::policy::Policy;
+use crate::sessions::Kept;
 use crate::store::{Entry, NewEntry, SessionRecord, Stores};
 use crate::workspace::Workspaces;
+
+/// How often old sessions are looked for in one go: with some in each, ten thousand of them, and then something else has its turn.
+const SURPLUS_ROUNDS: usize = 100;
 
 /// What an engine is made of.
 #[derive(Debug)]
@@ -361,24 +365,29 @@ impl Engine {
     /// Forgets sessions as the configuration says: how many.
     pub(crate) async fn forget_surplus(&self) -> Result<usize, Error> {
         let policy = self.policy()?;
-        let before = policy
-            .prune_after_ms
-            .map(|ms| Timestamp::from_ms(self.now().as_ms() - ms));
-        if before.is_none() && policy.sessions_max.is_none() {
+        let kept = Kept {
+            since: policy.prune_after_ms.map(|ms| self.now().plus_ms(-ms)),
+            sessions_max: policy.sessions_max,
+            bytes_max: policy.disk_bytes_max,
+        };
+        let mut forgotten = 0;
+        if kept == Kept::default() {
             return Ok(0);
         }
-        let surplus = self
-            .stores()
-            .sessions
-            .surplus(before, policy.sessions_max)
-            .await?;
-        for session in &surplus {
-            match self.delete(session, Some(session.session_id.clone())).await {
-                Ok(_) | Err(Error::StillStopping(_) | Error::SessionMoved(_)) => {}
-                Err(error) => return Err(error),
+        for _ in 0..SURPLUS_ROUNDS {
+            let before = forgotten;
+            for session in self.stores().sessions.surplus(kept.clone()).await? {
+                match self.delete(&session, Some(session.session_id.clone())).await {
+                    Ok(gone) => forgotten += usize::from(gone),
+                    Err(Error::StillStopping(_) | Error::SessionMoved(_)) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            if forgotten == before {
+                break;
             }
         }
-        Ok(surplus.len())
+        Ok(forgotten)
     }
 
     /// Says that a row was added, with the session after it.

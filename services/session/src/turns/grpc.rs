@@ -392,7 +392,7 @@ pub(crate) async fn run(
 async fn end(engine: &Engine, run: &RunId, key: &SessionKey) -> Result<proto::RunAgentResponse, Error> {
     let longest = Duration::from_millis(u64::try_from(WAIT_MS_MAX).unwrap_or(0));
     let mut turn = engine.wait(run, longest).await?;
-    if let Some(other) = turn.merged_into.clone() {
+    while let Some(other) = turn.merged_into.clone() {
         turn = engine.wait(&other, longest).await?; // the answer is that of the turn it was merged into
     }
     let answer = match turn.answer_seq {

@@ -61,6 +61,8 @@ pub(crate) enum DropPolicy {
     New,
     /// The oldest message: it ends as aborted.
     Old,
+    /// None in a chat, where two that wait are answered together. Elsewhere the new message.
+    Summarize,
 }
 
 /// The queue of one message.
@@ -90,7 +92,8 @@ pub(crate) fn rule(
         cap: section.cap.clamp(1, CAP_APPLIED_MAX),
         drop: match section.drop {
             QueueDrop::Old => DropPolicy::Old,
-            QueueDrop::Summarize | QueueDrop::New => DropPolicy::New,
+            QueueDrop::New => DropPolicy::New,
+            QueueDrop::Summarize => DropPolicy::Summarize,
         },
     }
 }

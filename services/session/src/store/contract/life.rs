@@ -97,9 +97,13 @@ pub(super) async fn old_sessions_are_forgotten_and_never_one_that_is_needed(stor
         .patch(&key("pinned"), pin, T0.plus_ms(2_000))
         .await
         .unwrap();
-    let surplus = async |before: Option<i64>, max| {
-        let before = before.map(|seconds| T0.plus_ms(1_000 * seconds));
-        let found = store.sessions.surplus(before, max).await.unwrap();
+    let surplus = async |since: Option<i64>, sessions_max| {
+        let kept = Kept {
+            since: since.map(|seconds| T0.plus_ms(1_000 * seconds)),
+            sessions_max,
+            bytes_max: None,
+        };
+        let found = store.sessions.surplus(kept).await.unwrap();
         found
             .iter()
             .map(|session| session.key.rest().to_owned())
@@ -112,4 +116,44 @@ pub(super) async fn old_sessions_are_forgotten_and_never_one_that_is_needed(stor
     assert_eq!(surplus(None, Some(5)).await, [""; 0]);
     assert_eq!(surplus(None, Some(4)).await, ["old"]);
     assert_eq!(surplus(None, Some(1)).await, ["old", "young"]);
+}
+
+pub(super) async fn old_sessions_make_room_until_the_store_has_what_it_may(store: &Stores) {
+    const SESSIONS: i64 = 30;
+    let text = "a long story ".repeat(8 * 1024); // some hundred kilobytes
+    for n in 0..SESSIONS {
+        let (name, now) = (format!("s{n:02}"), T0.plus_ms(1_000 * n));
+        let message = Admission {
+            entry: row(Role::User, &text, Some(&name), now),
+            now,
+            ..admission(&key(&name), &name, &name)
+        };
+        admit(store, message).await;
+        let key = key(&name);
+        let stop = store.turns.abort(&key, None, Origin::Interrupt, now);
+        stop.await.unwrap();
+    }
+    let kept = |bytes_max| Kept {
+        bytes_max: Some(bytes_max),
+        ..Kept::default()
+    };
+    assert!(store.sessions.surplus(kept(1 << 30)).await.unwrap().is_empty());
+
+    let mut forgotten = Vec::new();
+    loop {
+        let surplus = store.sessions.surplus(kept(2 << 20)).await.unwrap();
+        if surplus.is_empty() {
+            break;
+        }
+        for session in surplus {
+            let id = Some(session.session_id.clone());
+            assert!(store.sessions.delete(&session.key, id).await.unwrap());
+            forgotten.push(session.key.rest().to_owned());
+        }
+    }
+
+    let oldest: Vec<String> = (0..forgotten.len()).map(|n| format!("s{n:02}")).collect();
+    assert_eq!(forgotten, oldest, "from the oldest on");
+    let left = usize::try_from(SESSIONS).unwrap() - forgotten.len();
+    assert!((1..30).contains(&left), "{left} are left");
 }

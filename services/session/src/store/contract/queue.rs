@@ -142,3 +142,79 @@ pub(super) async fn a_full_queue_refuses_or_gives_up_the_oldest(store: &Stores) 
     );
     assert!(store.turns.find(&run("r3")).await.unwrap().is_none());
 }
+
+pub(super) async fn in_a_full_queue_of_a_chat_two_messages_are_answered_together(store: &Stores) {
+    let a = Owner::new("a");
+    let small = |id: &str, reply: Reply, sender: Option<&str>| {
+        let message = admission(&key("main"), id, id);
+        Admission {
+            queue: QueueRule {
+                mode: QueueMode::Followup,
+                cap: 3,
+                drop: DropPolicy::Summarize,
+                ..message.queue
+            },
+            reply,
+            sender: sender.map(str::to_owned),
+            ..message
+        }
+    };
+    let said = |id: &str, to: &str| small(id, Reply::To(chat(to)), Some(to));
+    admit(store, said("r0", "#a")).await;
+    assert_eq!(claim(store, &a, T0).await, Some(run("r0")));
+    for (id, to) in [("r1", "#b"), ("r2", "#a"), ("r3", "#a")] {
+        assert!(admit(store, said(id, to)).await.gave_way.ended.is_empty());
+    }
+
+    let fourth = admit(store, said("r4", "#a")).await;
+    let fifth = admit(store, said("r5", "#b")).await;
+
+    let joined = |new: &NewTurn| {
+        let ended = new.gave_way.ended.iter();
+        ended
+            .map(|ended| {
+                (
+                    ended.turn.run.clone(),
+                    ended.turn.state,
+                    ended.turn.merged_into.clone(),
+                )
+            })
+            .collect::<Vec<_>>()
+    };
+    let into = |run: &str, head: &str| (RunId::new(run), TurnState::Done, Some(RunId::new(head)));
+    assert_eq!(joined(&fourth), [into("r3", "r2")], "never across chats");
+    assert_eq!(
+        joined(&fifth),
+        [into("r4", "r2")],
+        "the earlier one answers all of them"
+    );
+    let waits = store.transcripts.context(&key("main"), 100).await.unwrap();
+    let waiting = |row: &&ContextRow| row.waiting;
+    assert_eq!(
+        waits.iter().filter(waiting).count(),
+        5,
+        "nothing of it is read before its time"
+    );
+
+    // On screens whoever asks is told.
+    let screen = small("s1", Reply::Clients, None);
+    let again = admit(store, said("r6", "#b")).await;
+    assert_eq!(joined(&again), [into("r5", "r1")]);
+    admit(store, said("r7", "#c")).await;
+    assert!(matches!(
+        store.turns.admit(screen, None).await,
+        Err(Error::QueueFull { cap: 3 })
+    ));
+
+    // The run of the first answers what was joined with it.
+    let end = finish("r0", &a, TurnState::Done, "x");
+    store.turns.finish(end).await.unwrap().unwrap();
+    assert_eq!(claim(store, &a, T0).await, Some(run("r1")));
+    let read = store.transcripts.context(&key("main"), 100).await.unwrap();
+    let of_first: Vec<_> = read
+        .iter()
+        .filter(|row| row.answered_in == Some(run("r1")))
+        .filter_map(|row| row.run.clone())
+        .collect();
+    assert_eq!(of_first, [run("r1"), run("r5"), run("r6")]);
+}

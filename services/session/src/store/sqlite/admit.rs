@@ -1,10 +1,12 @@
 //! Taking a message: everything that must be true together, in one transaction.
 
+mod room;
+
 use rusqlite::{Connection, OptionalExtension, named_params, params};
 
 use super::super::{
     Aborted, Admission, Admitted, Aged, Answered, Entry, GatewayAnswer, InboundKey, Lease, NewEntry, NewTurn,
-    Origin, Reply, Target, Task, Turn, TurnState,
+    Reply, Target, Task, Turn, TurnState,
 };
 use super::{entries, sessions, turns};
 use crate::agents::ModelName;
@@ -13,11 +15,7 @@ use crate::id::RunId;
 use crate::schedules::host_zone;
 use crate::stop::StopReason;
 use crate::thinking::Level;
-use crate::turns::queue::{DropPolicy, QueueMode};
 use gatehouse_core::Timestamp;
-
-/// How many quiet windows a message waits at most while others keep coming.
-const QUIET_WINDOWS_MAX: i64 = 10;
 
 pub(super) fn admit(
     conn: &Connection,
@@ -37,12 +35,12 @@ pub(super) fn admit(
     };
     note_talk(conn, session, &admission)?;
     begin_transcript(conn, session, &admission)?;
-    let gave_way = make_room(conn, &open, &admission)?;
+    let gave_way = room::make_room(conn, session, &open, &admission)?;
     let idle = open.len() == gave_way.ended.len();
     let not_before = if idle {
         *now
     } else {
-        quiet_until(conn, session, &admission)?
+        room::quiet_until(conn, session, &admission)?
     };
     // Nothing that came before is overtaken.
     let begun = match lease {
@@ -278,51 +276,6 @@ pub(super) fn known(conn: &Connection, admission: &Admission) -> Result<Option<T
         Some(_) => Err(Error::RequestConflict),
         None => Ok(None),
     }
-}
-
-/// Makes the queue short enough for one more.
-fn make_room(
-    conn: &Connection,
-    open: &[(RunId, TurnState)],
-    admission: &Admission,
-) -> Result<Aborted, Error> {
-    let Admission { key, queue, now, .. } = admission;
-    if queue.mode == QueueMode::Interrupt {
-        return turns::abort(conn, key, None, Origin::Interrupt, *now);
-    }
-    let mut queued: Vec<&RunId> = open
-        .iter()
-        .filter_map(|(run, state)| (*state == TurnState::Queued).then_some(run))
-        .collect();
-    let mut gave_way = Aborted::default();
-    while queued.len() >= usize::from(queue.cap) {
-        match queue.drop {
-            DropPolicy::New => return Err(Error::QueueFull { cap: queue.cap }),
-            DropPolicy::Old => {
-                let oldest = queued.remove(0);
-                gave_way
-                    .ended
-                    .extend(turns::abort_queued(conn, oldest, Origin::Interrupt, *now)?);
-            }
-        }
-    }
-    Ok(gave_way)
-}
-
-/// When a message that finds its session busy may be answered. In `collect` mode each new message lengthens the wait of those
-/// before it, up to a bound.
-fn quiet_until(conn: &Connection, session: i64, admission: &Admission) -> Result<Timestamp, Error> {
-    let Admission { queue, now, .. } = admission;
-    if queue.mode != QueueMode::Collect {
-        return Ok(*now);
-    }
-    let quiet = now.plus_ms(queue.quiet_ms);
-    conn.prepare_cached(
-        "UPDATE turns SET not_before = max(not_before, min(?2, queued_at + ?3))
-         WHERE session = ?1 AND state = 'queued' AND mode = 'collect'",
-    )?
-    .execute([session, quiet.as_ms(), queue.quiet_ms * QUIET_WINDOWS_MAX])?;
-    Ok(quiet)
 }
 
 fn json(target: &Target) -> Result<String, Error> {

@@ -215,23 +215,27 @@ pub(super) fn context(conn: &Connection, key: &SessionKey, rows_max: u32) -> Res
         .into_iter()
         .filter_map(|(run, state)| (state == TurnState::Queued).then_some(run))
         .collect();
-    // Of the turns of a whole conversation only the few that were merged into another one matter.
+    // Of the turns of a whole conversation only the few that were merged into another one matter. What was merged while it waited goes
+    // where that turn went: once more, because a turn that runs is merged into none.
     let mut statement = snapshot.prepare_cached(
-        "SELECT e.role, e.content, e.run, t.merged_into,
-            iif(e.role = 'user', NULL, coalesce(e.extra ->> '$.wrote', e.extra ->> '$.provider')), e.seq, t.read_after
+        "SELECT e.role, e.content, e.run, coalesce(h.merged_into, t.merged_into),
+            iif(e.role = 'user', NULL, coalesce(e.extra ->> '$.wrote', e.extra ->> '$.provider')), e.seq, coalesce(h.read_after, t.read_after)
          FROM entries e LEFT JOIN turns t INDEXED BY turns_merged
             ON t.session = e.session AND t.run = e.run AND t.merged_into IS NOT NULL AND e.role = 'user'
+            LEFT JOIN turns h INDEXED BY turns_merged
+            ON h.session = t.session AND h.run = t.merged_into AND h.merged_into IS NOT NULL
          WHERE e.session = ?1 AND e.seq >= max(?2, (SELECT context_seq FROM sessions WHERE id = ?1)) AND e.in_context = 1
          ORDER BY e.seq DESC LIMIT ?3",
     )?;
     let rows = statement.query_map(params![id, session.first_seq, rows_max], |row| {
         let run = row.get::<_, Option<String>>(2)?.map(RunId::new);
         let merged = row.get::<_, Option<String>>(3)?.map(RunId::new);
+        let answered_in = merged.or_else(|| run.clone());
         Ok(ContextRow {
             role: Role::parse(&row.get::<_, String>(0)?).unwrap_or(Role::System),
             content: row.get(1)?,
-            answered_in: merged.or_else(|| run.clone()),
-            waiting: run.as_ref().is_some_and(|run| waiting.contains(run)),
+            waiting: answered_in.as_ref().is_some_and(|run| waiting.contains(run)),
+            answered_in,
             run,
             provider: row.get(4)?,
             seq: row.get(5)?,

@@ -271,38 +271,6 @@ pub(super) fn ages(conn: &Connection, id: i64) -> Result<(Timestamp, Timestamp),
         .query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))?)
 }
 
-/// The oldest sessions that may be forgotten: in which nothing happened since `before`, or beyond `max`. Main ones, pinned ones, and those
-/// in which something runs or waits are not among them.
-pub(super) fn surplus(
-    conn: &Connection,
-    before: Option<Timestamp>,
-    max: Option<u32>,
-) -> Result<Vec<SessionRecord>, Error> {
-    let count: i64 = conn
-        .prepare_cached("SELECT coalesce(sum(n), 0) FROM session_counts -- scans: two rows for each agent")?
-        .query_row([], |row| row.get(0))?;
-    let beyond = max.map_or(0, |max| (count - i64::from(max)).clamp(0, SURPLUS_MAX));
-    let mut statement = conn.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM sessions INDEXED BY sessions_newest_of_all
-         WHERE pinned_at IS NULL AND active_run IS NULL AND status IS NOT 'queued' AND key <> 'agent:' || agent || ':main'
-         ORDER BY updated_at, id LIMIT ?1 -- scans: from the oldest, up to as many as are wanted"
-    ))?;
-    let oldest = statement.query_map([SURPLUS_MAX], record)?;
-    let oldest: Vec<SessionRecord> = oldest.collect::<Result<_, _>>()?;
-    let beyond = usize::try_from(beyond).unwrap_or(0);
-    let is_wanted = |place: usize, session: &SessionRecord| {
-        place < beyond || before.is_some_and(|before| session.updated_at < before)
-    };
-    let wanted = oldest.into_iter().enumerate();
-    Ok(wanted
-        .filter(|(place, session)| is_wanted(*place, session))
-        .map(|(_, session)| session)
-        .collect())
-}
-
-/// Sessions that are forgotten in one go.
-const SURPLUS_MAX: i64 = 100;
-
 pub(super) fn expired(conn: &Connection, now: Timestamp) -> Result<Vec<SessionRecord>, Error> {
     let mut statement = conn.prepare_cached(&format!(
         "SELECT {COLUMNS} FROM sessions INDEXED BY sessions_expiring

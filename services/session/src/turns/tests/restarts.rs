@@ -1,4 +1,5 @@
 use super::*;
+use crate::turns::queue::{DropPolicy, QueueRule};
 
 #[tokio::test]
 async fn a_turn_of_which_nothing_was_seen_runs_again_after_a_restart() {
@@ -231,4 +232,43 @@ async fn a_process_that_ends_does_not_wait_for_an_agent_service_that_is_away() {
     running.rest();
     assert_eq!(running.ends("r1"), 0, "the next process asks again");
     assert_eq!(state(&bench, "r1").await, TurnState::Running);
+}
+
+#[tokio::test]
+async fn what_was_joined_in_a_full_queue_is_answered_together_by_the_next_process() {
+    let mut bench = Bench::new().await;
+    let mut first = bench.run("{}");
+    let to_room = |run: &str| {
+        let message = queued_as(QueueMode::Followup, message(run, run));
+        Admission {
+            reply: Reply::To(room("#a")),
+            queue: QueueRule {
+                cap: 2,
+                drop: DropPolicy::Summarize,
+                ..message.queue
+            },
+            ..message
+        }
+    };
+    for run in ["r1", "r2", "r3", "r4"] {
+        first.engine.submit(to_room(run)).await.unwrap();
+    }
+    let _unanswered = bench.call().await;
+    assert_eq!(
+        state(&bench, "r3").await,
+        TurnState::Done,
+        "the second answers it"
+    );
+    first.die();
+
+    let _second = bench.run("{}");
+
+    for asked in [&["r1"][..], &["r2", "r3"], &["r4"]] {
+        let call = bench.call().await;
+        let texts = call.texts();
+        let last = texts.len().saturating_sub(asked.len());
+        assert_eq!(texts[last..], *asked);
+        call.text("yes").await;
+        call.done().await;
+    }
 }
