@@ -27,6 +27,7 @@ use crate::{
     gateway::{Gateway, within_deadline},
     output,
     service::environment,
+    start::Start,
     term::{Ink, Style},
 };
 
@@ -228,6 +229,14 @@ fn rest(common: &Common, style: Style, asked: &Asked) -> Result<String, Failed> 
     if let Some(findings) = &findings {
         page.push_str(&model::line(&findings.config, style));
         page.push_str(&page::endpoints(&findings.config, style));
+        page.push_str(&page::hooks(&findings.config, style));
+    }
+    if asked.gateway.is_own {
+        let home = common.home.clone();
+        // A gateway that another version started has left none: then there is nothing to say.
+        if let Ok(start) = within_deadline(common, move || Start::read(&home))? {
+            page.push_str(&page::discovery(&start, asked.failing.get("discovery"), style));
+        }
     }
     let Findings { issues, warnings, .. } = findings.unwrap_or_default();
     for finding in issues.into_iter().chain(warnings) {

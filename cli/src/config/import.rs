@@ -1,7 +1,10 @@
 //! `gatehouse config import`: the document of an OpenClaw gateway becomes that of this home. It says what was taken, what has no
 //! counterpart, and what somebody has to decide.
 
+mod dotenv;
+
 use std::{
+    collections::BTreeSet,
     fs, io,
     path::{Path, PathBuf},
 };
@@ -32,8 +35,16 @@ pub(super) fn run(common: &Common, asked: &Import) -> Result<(), Failed> {
     let home = Home::read(&environment(common));
     let target = asked.to.clone().unwrap_or_else(|| home.config.clone());
     let (common_env, source) = (environment(common), asked.file.clone());
-    let imported = within_deadline(common, move || {
-        read(&source, &|name| common_env.get(name).map(str::to_owned))
+    let (imported, beside) = within_deadline(common, move || {
+        let set = |name: &str| common_env.get(name).map(str::to_owned);
+        let beside = dotenv::beside(&source)?;
+        let imported = read(&source, &|name| set(name).or_else(|| beside.get(name).cloned()))?;
+        let beside = imported
+            .named
+            .iter()
+            .filter(|name| set(name).is_none() && beside.contains_key(*name));
+        let beside: BTreeSet<String> = beside.cloned().collect();
+        Ok::<_, Failed>((imported, beside))
     })??;
     let jobs = match asked.cron.clone() {
         Some(database) => Some(within_deadline(common, move || import::jobs(&database))?.map_err(|why| {
@@ -47,12 +58,14 @@ pub(super) fn run(common: &Common, asked: &Import) -> Result<(), Failed> {
         write(&home, &target, &imported, jobs.as_ref(), asked.force)?
     };
     if common.json {
-        return output::line(&as_json(&target, &written, &imported, jobs.as_ref()).to_string());
+        let mut told = as_json(&target, &written, &imported, jobs.as_ref());
+        told["setInDotenv"] = json!(beside);
+        return output::line(&told.to_string());
     }
     output::text(&report(
         &target,
         &written,
-        &imported,
+        (&imported, &beside),
         jobs.as_ref(),
         asked.dry_run,
     ))
@@ -164,7 +177,7 @@ fn as_json(target: &Path, written: &Written, imported: &Imported, jobs: Option<&
 fn report(
     target: &Path,
     written: &Written,
-    imported: &Imported,
+    (imported, beside): (&Imported, &BTreeSet<String>),
     jobs: Option<&Jobs>,
     dry_run: bool,
 ) -> String {
@@ -194,6 +207,16 @@ fn report(
             String::new(),
             format!(
                 "Not set here, and needed where the gateway is started: {}",
+                escape(&names.join(", "))
+            ),
+        ]);
+    }
+    if !beside.is_empty() {
+        let names: Vec<&str> = beside.iter().map(String::as_str).collect();
+        lines.extend([
+            String::new(),
+            format!(
+                "Set in .env beside the document, which this gateway does not read: {}. Put them into the environment in which it is started (`set -a; . FILE; gatehouse up`, or EnvironmentFile= of systemd)",
                 escape(&names.join(", "))
             ),
         ]);
@@ -243,77 +266,4 @@ fn by_section(taken: &[String]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn asked(folder: &Path, words: &[&str]) -> Result<(), Failed> {
-        use crate::args::{Cli, Command, Config, ConfigCommand};
-        let home = folder.join("home");
-        let mut line = vec!["gatehouse", "config", "import"];
-        line.extend(words);
-        let home = home.to_str().unwrap();
-        line.extend(["--home", home]);
-        let cli = Cli::read(line.iter().map(Into::into)).unwrap();
-        let Command::Config(Config {
-            command: Some(ConfigCommand::Import(import)),
-        }) = &cli.command
-        else {
-            panic!("another command");
-        };
-        let common = cli.everywhere.common(crate::home::For::Alone)?;
-        run(&common, import)
-    }
-
-    #[test]
-    fn a_document_is_written_once_for_its_owner_and_with_force_what_stood_there_is_kept() {
-        use std::os::unix::fs::PermissionsExt;
-
-        let folder = tempfile::tempdir().unwrap();
-        let source = folder.path().join("openclaw.json");
-        fs::write(&source, "{ gateway: { port: 19000 }, mcp: {} }").unwrap();
-        let source = source.to_str().unwrap();
-        let target = folder.path().join("home/gatehouse.json5");
-
-        asked(folder.path(), &[source, "--dry-run"]).unwrap();
-        assert!(!target.exists());
-        asked(folder.path(), &[source]).unwrap();
-        let text = fs::read_to_string(&target).unwrap();
-        assert!(
-            text.contains("port: 19000") && text.contains("//   mcp: "),
-            "{text}"
-        );
-        assert_eq!(fs::metadata(&target).unwrap().permissions().mode() & 0o777, 0o600);
-
-        let refused = asked(folder.path(), &[source]).unwrap_err();
-        assert!(refused.to_string().contains("--force"), "{refused}");
-        asked(folder.path(), &[source, "--force"]).unwrap();
-        let kept = fs::read_dir(folder.path().join("home")).unwrap();
-        let kept = kept.filter(|entry| {
-            let name = entry.as_ref().unwrap().file_name();
-            name.to_string_lossy().contains(".before-import-")
-        });
-        assert_eq!(kept.count(), 1);
-    }
-
-    #[test]
-    fn the_document_of_a_gateway_that_runs_is_left_alone() {
-        let folder = tempfile::tempdir().unwrap();
-        let source = folder.path().join("openclaw.json");
-        fs::write(&source, "{}").unwrap();
-        let home = folder.path().join("home");
-        fs::create_dir(&home).unwrap();
-        let _running = HomeLock::take(&home).unwrap();
-
-        let refused = asked(folder.path(), &[source.to_str().unwrap()]).unwrap_err();
-
-        assert_eq!(refused.exit, Exit::Refused, "{refused}");
-    }
-
-    #[test]
-    fn what_was_taken_is_counted_by_section() {
-        let taken = ["gateway.port", "bindings[0].agentId", "gateway.bind"].map(str::to_owned);
-
-        assert_eq!(by_section(&taken), "gateway 2, bindings 1");
-        assert_eq!(by_section(&[]), "nothing");
-    }
-}
+mod tests;

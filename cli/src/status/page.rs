@@ -1,22 +1,17 @@
 //! The page that `gatehouse status` prints.
 
+mod ways;
+
 use std::collections::BTreeMap;
 
 use gatehouse_core::Service;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
+pub(super) use self::ways::{discovery, endpoints, hooks};
 use crate::{
     gateway::Gateway,
     term::{Ink, Style, Table, ago},
 };
-
-/// The endpoints in the form of OpenAI's API: the key that switches each on, and its path.
-const ENDPOINTS: [(&str, &str); 3] = [
-    ("chatCompletions", "/v1/chat/completions"),
-    ("responses", "/v1/responses"),
-    ("embeddings", "/v1/embeddings"),
-];
 
 /// Characters of a revision's hash: enough to see whether two are the same.
 const HASH_SHOWN: usize = 8;
@@ -216,34 +211,6 @@ fn services(processes: &[Process], config_hash: Option<&String>, style: Style) -
         ]);
     }
     table.render(style)
-}
-
-/// Which endpoints programs may use that know OpenAI's API, and how the others are switched on.
-pub(super) fn endpoints(config: &Value, style: Style) -> String {
-    let places = config.pointer("/gateway/http/endpoints");
-    let of = |on: bool| -> Vec<&str> {
-        let is_on = |key: &str| places.and_then(|places| places[key]["enabled"].as_bool()) == Some(true);
-        let wanted = ENDPOINTS.iter().filter(|(key, _)| is_on(key) == on);
-        wanted.map(|(_, path)| *path).collect()
-    };
-    let (on, off) = (of(true), of(false));
-    let mut said = Vec::new();
-    if !on.is_empty() {
-        said.push(format!("{} on", on.join(", ")));
-    }
-    if let (Some(first), Some((key, _))) = (
-        off.first(),
-        ENDPOINTS.iter().find(|(_, path)| off.first() == Some(path)),
-    ) {
-        said.push(format!(
-            "{} off (`gatehouse config set gateway.http.endpoints.{key}.enabled true` switches {first} on)",
-            off.join(", ")
-        ));
-    }
-    style.paint(
-        Ink::Dim,
-        &format!("OpenAI-compatible HTTP: {}\n", said.join("; ")),
-    )
 }
 
 /// How the accounts of the channels are.

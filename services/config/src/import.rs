@@ -60,13 +60,16 @@ impl std::fmt::Debug for Around<'_> {
 /// What became of it.
 #[derive(Debug)]
 pub struct Imported {
-    /// The document, with comments: those that it had, where no other file was included, and what came of it at its head.
+    /// The document, with comments: those that it had, and what came of it at its head. Those of included files stay where they are, in
+    /// files that nobody touches.
     pub text: String,
     /// The keys that stand in it as they stood before.
     pub taken: Vec<String>,
     /// The others, each with the reason.
     pub noted: Vec<Noted>,
-    /// The environment variables that the document names, and which are not set here.
+    /// The environment variables that the document names.
+    pub named: BTreeSet<String>,
+    /// Those of them that are not set here.
     pub unset: BTreeSet<String>,
 }
 
@@ -99,15 +102,17 @@ pub fn import(text: &str, around: &Around<'_>) -> Result<Imported, Vec<Issue>> {
         .collect();
     let noted = notes.all();
     let named = secrets::named_variables(&value);
-    let body = body(text, &own, &value, !included.files.is_empty());
+    let body = body(text, &own, &value);
     Ok(Imported {
         text: format!("{}{body}", head(around.name, &noted)),
         taken,
         noted,
         unset: named
-            .into_iter()
+            .iter()
             .filter(|name| (around.env)(name).is_none())
+            .cloned()
             .collect(),
+        named,
     })
 }
 
@@ -226,13 +231,11 @@ fn leaves(value: &Value) -> Vec<(Path, &Value)> {
     out
 }
 
-/// The text of the document. Comments stay where it is a file of its own.
-fn body(text: &str, own: &Value, value: &Value, has_includes: bool) -> String {
-    let edited = if has_includes {
-        None
-    } else {
-        text::difference(own, value).and_then(|patch| text::merge_text(text, &patch))
-    };
+/// The text of the document: what was written, changed where it has to be, so that comments stay.
+fn body(text: &str, own: &Value, value: &Value) -> String {
+    let edited = text::difference(own, value).and_then(|patch| text::merge_text(text, &patch));
+    // What was edited has to say what was meant.
+    let edited = edited.filter(|edited| text::parse(edited).is_ok_and(|(made, _)| made == *value));
     edited.unwrap_or_else(|| text::render(value, 0) + "\n")
 }
 

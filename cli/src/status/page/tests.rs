@@ -102,3 +102,44 @@ fn an_account_is_described_alike_wherever_it_is_listed() {
         "not in #closed: invited people only | the nick is another one"
     );
 }
+
+#[test]
+fn hooks_are_said_to_be_off_or_where_they_are_and_what_opens_them() {
+    let style = Style::plain();
+    let on = |token: serde_json::Value| serde_json::json!({"hooks": {"enabled": true, "path": "/hooks", "token": token, "mappings": [{}, {}]}});
+
+    assert!(
+        hooks(&serde_json::Value::Null, style)
+            .contains("hooks: off (`gatehouse config set hooks.enabled true`")
+    );
+    let open = hooks(&on("__REDACTED__".into()), style);
+    assert_eq!(
+        open,
+        "hooks: on at /hooks, 2 mappings, with a token of their own\n"
+    );
+    let signed = hooks(&on(serde_json::Value::Null), style);
+    assert!(signed.contains("only mappings with a signature"), "{signed}");
+}
+
+#[test]
+fn whether_the_network_is_told_is_said_as_the_start_decided_it() {
+    use crate::start::Start;
+
+    let style = Style::plain();
+    let mut start = Start::begun(1_800_000_000_000);
+    assert_eq!(discovery(&start, None, style), "");
+    let last = start.steps.last_mut().unwrap();
+    last.told = "2 jobs; the network is told of this gateway".to_owned();
+
+    assert_eq!(
+        discovery(&start, None, style),
+        "discovery: the network is told of this gateway\n"
+    );
+    let failing = crate::control::Failing {
+        service: "discovery".to_owned(),
+        why: "ended with code 1".to_owned(),
+        ..Default::default()
+    };
+    let ends = discovery(&start, Some(&failing), style);
+    assert!(ends.contains("keeps ending; it ended with code 1"), "{ends}");
+}

@@ -247,3 +247,33 @@ fn a_text_that_is_none_is_refused_with_its_place() {
     assert!(issues[0].message.contains("line 1"), "{issues:?}");
     assert!(import("{ $include: './none.json5' }", &around).is_err());
 }
+
+#[test]
+fn comments_stay_where_other_files_are_included_as_well() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(
+        folder.path().join("agents.json5"),
+        "{ list: [{ id: 'main', name: 'Ann' }] } // theirs",
+    )
+    .expect("written");
+    let around = Around {
+        folder: folder.path().to_owned(),
+        env: &|_| None,
+        addresses: &[],
+        name: "openclaw.json",
+    };
+    let text = "{\n  // the port of the router\n  gateway: { port: 19000 }, // not 18789\n  agents: { $include: './agents.json5' },\n}\n";
+
+    let imported = import(text, &around).expect("it can be used");
+
+    for kept in ["// the port of the router", "// not 18789", "port: 19000"] {
+        assert!(imported.text.contains(kept), "{kept}: {}", imported.text);
+    }
+    let (made, _) = text::parse(&imported.text).expect("JSON5");
+    assert_eq!(
+        made["agents"]["entries"]["main"]["name"], "Ann",
+        "{}",
+        imported.text
+    );
+    assert!(!imported.text.contains("$include:"), "{}", imported.text);
+}
