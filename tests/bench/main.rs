@@ -5,9 +5,12 @@
 mod connections;
 mod fanout;
 mod flood;
+mod hooks;
 mod hostile;
+mod jobs;
 mod listener;
 mod model;
+mod programs;
 mod raw;
 mod reference;
 mod report;
@@ -17,6 +20,7 @@ mod soak;
 mod start;
 mod store;
 mod tokens;
+mod tracing;
 mod turns;
 
 use std::path::PathBuf;
@@ -42,8 +46,20 @@ async fn main() {
     if runs("tokens") {
         tokens::run(&mut report).await;
     }
+    if runs("programs") {
+        programs::run(&mut report).await;
+    }
     if runs("turns") {
         turns::run(&mut report).await;
+    }
+    if runs("hooks") {
+        hooks::run(&mut report).await;
+    }
+    if runs("jobs") {
+        jobs::run(&mut report).await;
+    }
+    if runs("tracing") {
+        tracing::run(&mut report).await;
     }
     if runs("fanout") {
         fanout::run(&mut report).await;

@@ -29,9 +29,9 @@ const PAST: i64 = 100_000;
 
 /// Turns a second, and the processor time of all services for each.
 #[derive(Clone, Copy, Debug)]
-struct Rate {
-    a_second: f64,
-    cpu_ms: f64,
+pub(crate) struct Rate {
+    pub(crate) a_second: f64,
+    pub(crate) cpu_ms: f64,
 }
 
 pub(crate) async fn run(report: &mut Report) {
@@ -77,7 +77,7 @@ pub(crate) async fn run(report: &mut Report) {
 }
 
 /// `name` makes conversations of their own: a model reads what was said in them, and that is not what is compared.
-async fn measure(gateway: &Gateway, name: &str) -> Rate {
+pub(crate) async fn measure(gateway: &Gateway, name: &str) -> Rate {
     let began = Instant::now();
     let warm = began + WARM;
     let end = warm + MEASURED;

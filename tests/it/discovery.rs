@@ -87,4 +87,5 @@ fn avahi_finds_the_gateway_follows_it_and_nobody_depends_on_it() {
     assert_eq!(line("again"), "yes");
     assert_eq!(line("ready"), "without a network");
     assert_eq!(line("end"), "0");
+    assert_eq!(line("goodbye"), "yes");
 }

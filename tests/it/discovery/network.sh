@@ -67,3 +67,7 @@ until_yes 60 with 198.51.100.9
 kill -INT $up
 wait $up
 echo "end $?"
+# Its records live for minutes and more: who is told goodbye forgets them at once.
+gone() { timeout 10 avahi-browse -pt _openclaw-gw._tcp >"$folder/left" 2>/dev/null && ! grep -q _openclaw-gw "$folder/left"; }
+until_yes 20 gone
+echo "goodbye yes"
