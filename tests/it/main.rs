@@ -5,6 +5,7 @@ mod bad_input;
 mod channel_to_screens;
 mod chat;
 mod clock;
+mod conversations;
 mod crash;
 mod devices;
 mod discord;
