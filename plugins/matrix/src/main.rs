@@ -18,11 +18,11 @@ struct Arguments {
     /// Where people's files are.
     #[arg(long, value_name = "FOLDER", env = "HOME", hide = true)]
     home: Option<PathBuf>,
-    /// What is logged.
+    /// What is logged. Refusals of the server are answered or logged here: the client's own lines about them are left out.
     #[arg(
         long,
         value_name = "FILTER",
-        default_value = "info,matrix_sdk=warn,matrix_sdk_base=warn,matrix_sdk_crypto=warn",
+        default_value = "info,matrix_sdk=warn,matrix_sdk::http_client=off,matrix_sdk_crypto=error",
         env = "MATRIX_LOG"
     )]
     log: String,

@@ -8,6 +8,8 @@ use matrix_sdk::{
     ruma::api::error::{ErrorKind, RetryAfter},
 };
 
+use crate::content::TooLarge;
+
 /// How long the bridge is told to wait where the server says nothing of it.
 const LATER: Duration = Duration::from_secs(5);
 
@@ -72,6 +74,12 @@ impl From<HttpError> for Trouble {
             _ if status >= 500 => Self::Later(said.to_string()),
             _ => Self::Never(said.to_string()),
         }
+    }
+}
+
+impl From<TooLarge> for Trouble {
+    fn from(error: TooLarge) -> Self {
+        Self::Never(error.to_string())
     }
 }
 

@@ -3,7 +3,7 @@
 use gatehouse_plugin_sdk::{PartOutcome, PreviewOutcome, sent};
 use gatehouse_proto::channel::v1::{AddReaction, SendPart, ShowPreview, ShowTyping, WithdrawPreview};
 use matrix_sdk::{
-    Room,
+    Room, RoomState,
     ruma::{EventId, OwnedEventId, OwnedTransactionId, RoomAliasId, RoomId, UserId},
 };
 use serde_json::Value;
@@ -54,7 +54,7 @@ async fn new(account: &Account, room: &Room, part: &SendPart) -> Result<String, 
     let place = place(account, part.thread_id.as_deref(), part.reply_to_id.as_deref());
     let mut first = None;
     if !part.text.is_empty() || part.media.is_empty() {
-        let content = content::message(&part.text, &place).map_err(never)?;
+        let content = content::message(&part.text, &place)?;
         first = Some(
             post(
                 account,
@@ -98,7 +98,7 @@ async fn replaced(account: &Account, room: &Room, part: &SendPart, shown: &str) 
         Err(trouble) => return Err(trouble.into()),
         Ok(_) => {}
     }
-    let content = content::change(shown, &part.text).map_err(never)?;
+    let content = content::change(shown, &part.text).map_err(Trouble::from)?;
     post(
         account,
         room,
@@ -138,7 +138,7 @@ async fn shown(account: &Account, preview: &ShowPreview) -> Result<String, Troub
                 preview.thread_id.as_deref(),
                 preview.reply_to_id.as_deref(),
             );
-            let content = content::message(&preview.text, &place).map_err(never)?;
+            let content = content::message(&preview.text, &place)?;
             post(
                 account,
                 &room,
@@ -149,7 +149,7 @@ async fn shown(account: &Account, preview: &ShowPreview) -> Result<String, Troub
             .await
         }
         Some(shown) => {
-            let content = content::change(shown, &preview.text).map_err(never)?;
+            let content = content::change(shown, &preview.text)?;
             let key = format!("preview {shown} {}", preview.text);
             post(account, &room, "m.room.message", content, &key).await?;
             Ok(shown.clone())
@@ -264,15 +264,18 @@ pub(crate) async fn room(account: &Account, to: &str) -> Result<Room, Trouble> {
         return account.room(&found.room_id).ok_or_else(away);
     }
     let id = RoomId::parse(to).map_err(|_| away())?;
-    account.room(&id).ok_or_else(away)
+    account
+        .room(&id)
+        .ok_or_else(|| match account.client.get_room(&id) {
+            Some(room) if room.state() == RoomState::Invited => {
+                Trouble::Later("the account is invited into this room and has not joined it".into())
+            }
+            _ => away(),
+        })
 }
 
 fn event_id(id: &str) -> Result<OwnedEventId, Trouble> {
     EventId::parse(id).map_err(|_| Trouble::Never("the message has no id that Matrix knows".into()))
-}
-
-fn never(error: content::TooLarge) -> Trouble {
-    Trouble::Never(error.to_string())
 }
 
 #[cfg(test)]

@@ -90,7 +90,10 @@ fn shown<T>(message: T) -> Request<T> {
 impl World {
     /// `None`: there is no homeserver here.
     pub(crate) async fn start() -> Option<Self> {
-        let synapse = Synapse::start().await?;
+        Self::around(Synapse::start().await?).await
+    }
+
+    pub(crate) async fn around(synapse: Synapse) -> Option<Self> {
         let bot = synapse.register("bot").await;
         let folder = tempfile::tempdir().expect("a folder");
         let plugin = Plugin::start(folder.path()).await;

@@ -8,6 +8,7 @@ mod files;
 mod gateway;
 mod keys;
 mod person;
+mod refusals;
 mod rooms;
 mod shown;
 mod synapse;

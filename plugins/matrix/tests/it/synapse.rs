@@ -48,6 +48,11 @@ pub(crate) async fn free_port() -> u16 {
 impl Synapse {
     /// `None`: it is not installed here, which is said.
     pub(crate) async fn start() -> Option<Self> {
+        Self::with(&fast()).await
+    }
+
+    /// One that takes messages as fast as this.
+    pub(crate) async fn with(messages: &Value) -> Option<Self> {
         if !python().join("synapse").is_dir() {
             eprintln!("left out: Synapse is not installed here (deploy/prerequisites.sh test)");
             return None;
@@ -61,7 +66,7 @@ impl Synapse {
             "database": {"name": "sqlite3", "args": {"database": at.join("homeserver.db")}}, "media_store_path": at.join("media"),
             "signing_key_path": at.join("signing.key"), "macaroon_secret_key": "a", "form_secret": "b", "trusted_key_servers": [],
             "enable_registration": true, "enable_registration_without_verification": true,
-            "rc_registration": fast(), "rc_message": fast(), "rc_joins": {"local": fast(), "remote": fast()}, "rc_joins_per_room": fast(),
+            "rc_registration": fast(), "rc_message": messages, "rc_joins": {"local": fast(), "remote": fast()}, "rc_joins_per_room": fast(),
             "rc_login": {"address": fast(), "account": fast(), "failed_attempts": fast()}, "rc_room_creation": fast(),
             "rc_invites": {"per_room": fast(), "per_user": fast(), "per_issuer": fast()}, "rc_key_requests": fast(),
         });
