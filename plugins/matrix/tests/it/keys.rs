@@ -64,6 +64,8 @@ async fn no_plain_text_goes_into_an_encrypted_room() {
     // An account without encryption says nothing there, and says why.
     let mut account = world.connected(&json!({"encryption": false}), b"").await;
     let room = anna.room_with(&world.bot, true, true).await;
+    anna.write(&room, "are you there?").await;
+    account.keep().await; // so it knows that it is in
     let refused = account.send(part(room.room_id().as_str(), "a", "hello")).await;
     assert!(
         matches!(&refused, Outcome::Failed(reason) if reason.contains("`encryption` is off")),
@@ -78,6 +80,8 @@ async fn no_plain_text_goes_into_an_encrypted_room() {
     // Encryption is switched on under an account that is about to speak.
     let mut account = world.connected(&json!({}), b"").await;
     let room = anna.room_with(&world.bot, false, true).await;
+    anna.write(&room, "are you there?").await;
+    account.keep().await; // so it knows that it is in
     let to = room.room_id().as_str();
     account.sent(part(to, "before", "in the clear")).await;
     let before = plain(&world, &anna, to).await.len();

@@ -27,6 +27,8 @@ async fn what_was_shown_becomes_the_answer_exactly_once() {
     let mut account = world.connected(&json!({}), b"").await;
     let anna = Person::new(&world.synapse, "anna").await;
     let room = anna.room_with(&world.bot, false, true).await;
+    anna.write(&room, "are you there?").await;
+    account.keep().await; // so it knows that it is in
     let to = room.room_id().as_str();
 
     let Outcome::Shown(id) = account.show(preview(to, None, "Tea is")).await else {
