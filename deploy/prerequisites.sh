@@ -215,29 +215,21 @@ if have npm && [ "$(cat "$models/.gatehouse-packages" 2>/dev/null)" != "$pinned"
   fi
 fi
 
-# OpenAI's SDK for Python and litellm (350 MB with all that it brings), beside the tests that use them. Without them those are left out.
-python=tests/conformance/python
-if have python3 && ! cmp -s tests/conformance/sdks/requirements.txt "$python/requirements.txt"; then
-  say "installing OpenAI's SDK for Python, and litellm (80 MB)"
-  if python3 -m pip install --quiet --only-binary :all: --disable-pip-version-check --upgrade --target "$python" \
-      -r tests/conformance/sdks/requirements.txt >/dev/null 2>&1; then
-    cp tests/conformance/sdks/requirements.txt "$python/"
+# The Python packages of a list, beside the tests that use them; again only when the list changed. Without them those tests are left out,
+# and say so.
+python_packages() {
+  if ! have python3 || cmp -s "$1" "$2/requirements.txt"; then return; fi
+  say "installing $3"
+  if python3 -m pip install --quiet --only-binary :all: --disable-pip-version-check --upgrade --target "$2" -r "$1" >/dev/null 2>&1; then
+    cp "$1" "$2/requirements.txt"
   else
-    say "they cannot be installed here: their tests are left out"
+    say "it cannot be installed here: what needs it is left out of the tests"
   fi
-fi
-
-# A Matrix homeserver (240 MB with all that it brings), for the plugin that speaks Matrix. Without it its tests are left out, and say so.
-synapse=plugins/matrix/tests/synapse
-if have python3 && ! cmp -s "$synapse/requirements.txt" "$synapse/python/requirements.txt"; then
-  say "installing Synapse (50 MB)"
-  if python3 -m pip install --quiet --only-binary :all: --disable-pip-version-check --upgrade --target "$synapse/python" \
-      -r "$synapse/requirements.txt" >/dev/null 2>&1; then
-    cp "$synapse/requirements.txt" "$synapse/python/"
-  else
-    say "it cannot be installed here: the tests against it are left out"
-  fi
-fi
+}
+sdks=tests/conformance/sdks synapse=plugins/matrix/tests/synapse platforms=tests/conformance/platforms
+python_packages $sdks/requirements.txt tests/conformance/python "OpenAI's SDK for Python, and litellm (80 MB)"
+python_packages $synapse/requirements.txt $synapse/python "Synapse, a Matrix homeserver (50 MB)"
+python_packages $platforms/requirements.txt $platforms/python "python-telegram-bot (13 MB)"
 
 if have npm; then
   # Again only when the list of packages changed. Versions are exact in package.json. Not `npm ci`: it wants a lock file
@@ -250,6 +242,8 @@ if have npm; then
   }
   packages tests/conformance
   packages tests/page
+  # The SDKs of Slack and Discord, and OpenClaw's fakes of platforms (60 MB). The fakes ask for a newer Node than many systems have.
+  PATH="$PWD/tests/conformance/node_modules/node/bin:$PATH" packages tests/conformance/platforms
   packages examples/plugins/node
   # OpenClaw asks for a newer Node than many systems have, already when it is installed: the one that came with the packages before.
   PATH="$PWD/tests/conformance/node_modules/node/bin:$PATH" packages tests/conformance/clients

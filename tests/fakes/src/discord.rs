@@ -361,7 +361,7 @@ fn name(method: &str) -> String {
 #[must_use]
 pub fn direct(person: &str, id: &str, text: &str) -> Value {
     json!({
-        "id": id, "channel_id": format!("1{person}"), "type": 0, "content": text, "timestamp": "2026-11-28T10:00:00+00:00",
+        "id": id, "channel_id": format!("1{person}"), "channel_type": 1, "type": 0, "content": text, "timestamp": "2026-11-28T10:00:00+00:00",
         "author": {"id": person, "username": "anna", "global_name": "Anna"},
         "mentions": [], "attachments": [],
     })

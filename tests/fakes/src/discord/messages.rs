@@ -37,6 +37,12 @@ fn has_wrong_components(body: &Value) -> bool {
     rows.len() > 5
 }
 
+/// A message of the bot as Discord answers it.
+fn shown(seen: &Seen) -> Value {
+    json!({"id": seen.id, "channel_id": seen.channel, "type": 0, "content": seen.sent, "timestamp": "2026-11-28T10:00:00+00:00",
+        "author": {"id": BOT, "username": "gatebot", "bot": true}, "attachments": [], "embeds": [], "mentions": []})
+}
+
 fn unknown_message() -> Response {
     no(404, 10_008, "Unknown Message")
 }
@@ -50,7 +56,7 @@ pub(super) fn edit(told: &mut Told, id: &str, body: &Value) -> Response {
         return unknown_message();
     };
     (seen.text, seen.sent) = (sent.replace('\\', ""), sent);
-    fault::json(200, &json!({"id": seen.id, "channel_id": seen.channel}))
+    fault::json(200, &shown(seen))
 }
 
 pub(super) fn delete(told: &mut Told, id: &str) -> Response {
@@ -76,12 +82,12 @@ pub(super) fn post(told: &mut Told, channel: &str, body: &Value, file: Option<Fi
         .iter()
         .find(|seen| !nonce.is_empty() && seen.nonce == nonce);
     if let Some(known) = known.filter(|_| body["enforce_nonce"] == json!(true)) {
-        return fault::json(200, &json!({"id": known.id, "channel_id": known.channel}));
+        return fault::json(200, &shown(known));
     }
     told.last += 1;
     let id = told.last.to_string();
-    told.seen.push(Seen {
-        id: id.clone(),
+    let seen = Seen {
+        id,
         channel: channel.to_owned(),
         text: sent.replace('\\', ""),
         sent,
@@ -90,6 +96,8 @@ pub(super) fn post(told: &mut Told, channel: &str, body: &Value, file: Option<Fi
             .map(str::to_owned),
         file: file.map(|File { name, bytes, .. }| (name, bytes)),
         nonce,
-    });
-    fault::json(200, &json!({"id": id, "channel_id": channel}))
+    };
+    let answer = shown(&seen);
+    told.seen.push(seen);
+    fault::json(200, &answer)
 }

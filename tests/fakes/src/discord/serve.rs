@@ -88,7 +88,8 @@ fn hear(shared: &Shared, number: u64, said: &Value) {
                 let seq = told.seq;
                 let ready = json!({"op": 0, "s": seq, "t": "READY", "d": {
                     "v": 10, "session_id": told.session, "resume_gateway_url": told.gateway,
-                    "user": {"id": BOT, "username": "gatebot", "bot": true}, "guilds": [{"id": GUILD, "unavailable": true}]}});
+                    "user": {"id": BOT, "username": "gatebot", "bot": true},
+                    "application": {"id": BOT, "flags": told.flags}, "guilds": [{"id": GUILD, "unavailable": true}]}});
                 vec![Order::Say(ready)]
             }
         }
@@ -159,7 +160,9 @@ pub(super) async fn call(
         if !header(header::USER_AGENT).starts_with("DiscordBot (") {
             return no(403, 40_333, "internal network error");
         }
-        if header(header::AUTHORIZATION) != format!("Bot {}", told.token) {
+        // The token in its path says who answers an interaction.
+        let shows_itself = path.starts_with("interactions/");
+        if !shows_itself && header(header::AUTHORIZATION) != format!("Bot {}", told.token) {
             return no(401, 0, "401: Unauthorized");
         }
         told.calls.push(Call {
@@ -225,7 +228,11 @@ fn answer(shared: &Shared, method: &str, body: &Value, file: Option<File>) -> Re
         },
         ("POST", ["users", "@me", "channels"]) => {
             let person = body["recipient_id"].as_str().unwrap_or_default();
-            fault::json(200, &json!({"id": format!("1{person}"), "type": 1}))
+            fault::json(
+                200,
+                &json!({"id": format!("1{person}"), "type": 1,
+                "recipients": [{"id": person, "username": "anna"}]}),
+            )
         }
         ("POST", ["channels", _, "typing"]) => StatusCode::NO_CONTENT.into_response(),
         ("POST", ["channels", id, "messages"]) => messages::post(&mut told, id, body, file),
