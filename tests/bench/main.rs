@@ -2,6 +2,7 @@
 //!
 //! Absolute times belong to the machine; read the ratios. The table goes to the terminal, the raw data to a JSON file.
 
+mod channels;
 mod connections;
 mod fanout;
 mod flood;
@@ -72,6 +73,9 @@ async fn main() {
     }
     if runs("flood") {
         flood::run(&mut report).await;
+    }
+    if runs("channels") {
+        channels::run(&mut report).await;
     }
     if runs("store") {
         store::run(&mut report).await;
