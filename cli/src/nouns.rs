@@ -11,6 +11,7 @@ mod models;
 mod nodes;
 mod outbox;
 mod pairing;
+mod picture;
 mod sessions;
 mod users;
 

@@ -23,6 +23,7 @@ mod metrics;
 mod nodes;
 mod outbox;
 mod pages;
+mod plugin_login;
 mod plugins;
 mod routing;
 mod rpc;

@@ -14,7 +14,7 @@ use tokio::{process::Command, time::timeout};
 use crate::{SCREEN, with_an_answer_each};
 
 /// Longer than a loaded machine takes to start an interpreter.
-const WITHIN: Duration = Duration::from_secs(60);
+pub(crate) const WITHIN: Duration = Duration::from_secs(60);
 
 fn example(language: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -23,7 +23,7 @@ fn example(language: &str) -> PathBuf {
 }
 
 /// Copies the files of an example, and compiles its contract as docs/plugins.md says.
-async fn prepared(language: &str, contract: &str) -> tempfile::TempDir {
+pub(crate) async fn prepared(language: &str, contract: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     for entry in fs::read_dir(example(language)).expect("the example") {
         let entry = entry.expect("a file");
@@ -47,7 +47,7 @@ async fn prepared(language: &str, contract: &str) -> tempfile::TempDir {
 
 /// A Python with grpcio. Debian's package is for Debian's own.
 #[expect(clippy::panic, reason = "a test fails by panicking")]
-async fn python() -> &'static str {
+pub(crate) async fn python() -> &'static str {
     for python in ["/usr/bin/python3", "python3"] {
         let asked = Command::new(python)
             .args(["-c", "import grpc, google.protobuf"])
@@ -73,7 +73,7 @@ async fn becomes(gateway: &Gateway, state: &str) -> Value {
     .await
 }
 
-async fn rpc(gateway: &Gateway, token: &str, method: &str, params: &Value) -> Value {
+pub(crate) async fn rpc(gateway: &Gateway, token: &str, method: &str, params: &Value) -> Value {
     let request = http::client().post(format!("{}/rpc/{method}", gateway.http()));
     let sent = request.bearer_auth(token).body(params.to_string()).send().await;
     match sent {

@@ -1,6 +1,7 @@
 //! `gatehouse channels`.
 
 mod add;
+mod link;
 mod test;
 
 use std::collections::BTreeMap;
@@ -12,10 +13,11 @@ use super::{Caller, facts, sessions::given, unknown};
 use crate::{
     args::{
         Common,
-        nouns::{Channels, ChannelsVerb},
+        nouns::{Channels, ChannelsLogin, ChannelsVerb},
     },
     exit::Failed,
     logs, output,
+    setup::write,
     status::detail_of,
     term::{Ink, Style, Table, ago},
 };
@@ -40,7 +42,7 @@ pub(crate) async fn run(common: &Common, channels: &Channels, style: Style) -> R
     let verb = channels.verb.as_ref().unwrap_or(&listed);
     match verb {
         ChannelsVerb::Add(of) => return Box::pin(add::add(common, of, true, style)).await,
-        ChannelsVerb::Login(of) => return Box::pin(add::add(common, of, false, style)).await,
+        ChannelsVerb::Login(of) => return Box::pin(login(common, of, style)).await,
         ChannelsVerb::Remove(of) => return Box::pin(add::remove(common, of)).await,
         ChannelsVerb::Logs(of) => return logs::of_channel(common, of).await,
         _ => {}
@@ -62,6 +64,15 @@ pub(crate) async fn run(common: &Common, channels: &Channels, style: Style) -> R
     let done = caller.channels(verb).await;
     caller.close().await;
     done
+}
+
+/// Gives an account other credentials, or links it, as its channel wants it.
+async fn login(common: &Common, login: &ChannelsLogin, style: Style) -> Result<(), Failed> {
+    let document = write::document(common).await?;
+    match link::brought(&document, &login.of.channel) {
+        Some(channel) => link::link(common, &channel, login, style).await,
+        None => add::add(common, &login.of, false, style).await,
+    }
 }
 
 impl Caller {

@@ -1,10 +1,9 @@
 //! `gatehouse devices` and `gatehouse pair`.
 
-use qrcode::{EcLevel, QrCode, render::unicode};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Answer, Caller, sessions::given, unknown};
+use super::{Answer, Caller, picture::picture, sessions::given, unknown};
 use crate::{
     args::{
         Common,
@@ -248,15 +247,6 @@ fn with_source(answer: &Answer, source: Option<&str>) -> Result<String, Failed> 
     Ok(serde_json::Value::Object(told).to_string())
 }
 
-/// A text as a picture that a phone reads: two modules in the height of a line.
-fn picture(text: &str) -> Result<String, Failed> {
-    let code = QrCode::with_error_correction_level(text, EcLevel::L)
-        .map_err(|error| Failed::new(Exit::Failed, format!("the code fits into no picture: {error}")))?;
-    let mut drawn = code.render::<unicode::Dense1x2>().quiet_zone(true).build();
-    drawn.push('\n');
-    Ok(drawn)
-}
-
 impl All {
     /// The request that is meant.
     fn request(&self, named: Option<&str>) -> Result<&Request, Failed> {
@@ -445,16 +435,5 @@ mod tests {
             "https://home.example.org/#code=c0de"
         );
         assert_eq!(page("ws://127.0.0.1:18789/"), "http://127.0.0.1:18789/#code=c0de");
-    }
-
-    #[test]
-    fn a_code_is_drawn_as_a_picture_of_lines() {
-        let drawn = picture(&"x".repeat(150)).unwrap();
-
-        assert!(
-            drawn.lines().count() > 20 && drawn.lines().count() < 60,
-            "{drawn}"
-        );
-        assert!(drawn.contains('█'));
     }
 }

@@ -217,7 +217,9 @@ fn what_waits_for_something_slow_is_declared_as_a_long_wait() {
             "models.test",
             "node.invoke",
             "sessions.compact",
-            "sessions.search"
+            "sessions.search",
+            "web.login.start",
+            "web.login.wait"
         ]
     );
     let outlasts = |method: &&Arc<Method>| method.streaming || method.deadline > DEADLINE_DEFAULT;

@@ -3,6 +3,8 @@
 pub(crate) mod folded;
 pub(crate) mod grpc;
 pub(crate) mod lease;
+pub(crate) mod linking;
+pub(crate) mod login;
 pub(crate) mod manager;
 pub(crate) mod progress;
 pub(crate) mod room;

@@ -10,7 +10,8 @@ use gatehouse_proto::channel::v1::{
     GetChannelsStatusRequest, GetChannelsStatusResponse, InspectWebhookRequest, InspectWebhookResponse,
     ListOutboxRequest, ListOutboxResponse, ListPairingRequestsRequest, ListPairingRequestsResponse,
     ReceiveWebhookRequest, ReceiveWebhookResponse, SendMessageRequest, SendMessageResponse,
-    StartChannelRequest, StartChannelResponse, StopChannelRequest, StopChannelResponse,
+    StartChannelRequest, StartChannelResponse, StartWebLoginRequest, StartWebLoginResponse,
+    StopChannelRequest, StopChannelResponse, WaitWebLoginRequest, WaitWebLoginResponse,
     channel_service_server::ChannelService,
 };
 use tonic::{Request, Response, Status};
@@ -19,6 +20,7 @@ use crate::{
     account::{
         Manager,
         grpc::{Meant, ids},
+        linking,
         status::{self, Asking},
     },
     error::Error,
@@ -145,6 +147,22 @@ impl ChannelService for Channels {
             account_ids,
             dropped_count,
         }))
+    }
+
+    async fn start_web_login(
+        &self,
+        request: Request<StartWebLoginRequest>,
+    ) -> Result<Response<StartWebLoginResponse>, Status> {
+        let started = linking::start(&self.manager, request.into_inner()).await?;
+        Ok(Response::new(started))
+    }
+
+    async fn wait_web_login(
+        &self,
+        request: Request<WaitWebLoginRequest>,
+    ) -> Result<Response<WaitWebLoginResponse>, Status> {
+        let waited = linking::wait(&self.manager, request.into_inner()).await?;
+        Ok(Response::new(waited))
     }
 
     async fn list_outbox(

@@ -138,6 +138,11 @@ impl Entry {
         }
     }
 
+    /// Whether no plugin brings it.
+    pub(crate) fn is_compiled_in(&self) -> bool {
+        self.edition.is_empty() && self.waits.is_none()
+    }
+
     /// Reads an account.
     pub(crate) fn read(&self, account: &Value) -> Result<Connector, String> {
         if let Some(why) = &self.waits {

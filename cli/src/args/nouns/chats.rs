@@ -11,6 +11,7 @@ Examples:
   gatehouse channels                        every account, and how it is
   gatehouse channels list --probe           the platforms are asked anew
   gatehouse channels add telegram           says what to click, tries it, connects
+  gatehouse channels login whatsapp         shows the code that links it
   gatehouse channels show irc
   gatehouse channels test telegram
   gatehouse channels logs telegram -f
@@ -42,8 +43,8 @@ pub(crate) enum ChannelsVerb {
     },
     /// Set an account up: what to click, what to copy from there, whether it works
     Add(ChannelsAdd),
-    /// Give an account other credentials
-    Login(ChannelsAdd),
+    /// Give an account other credentials, or link it by a code that a phone scans
+    Login(ChannelsLogin),
     /// Take an account out of the configuration
     #[command(visible_alias = "rm")]
     Remove(ChannelsRemove),
@@ -71,7 +72,18 @@ pub(crate) enum ChannelsVerb {
     },
 }
 
-/// `channels add`, `channels login`
+/// `channels login`
+#[derive(Debug, Args)]
+pub(crate) struct ChannelsLogin {
+    /// Which account
+    #[command(flatten)]
+    pub(crate) of: ChannelsAdd,
+    /// How many seconds somebody has to scan or type a code
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u16).range(1..=3_600))]
+    pub(crate) timeout: u16,
+}
+
+/// `channels add`, and what `channels login` has of it
 #[derive(Debug, Args)]
 pub(crate) struct ChannelsAdd {
     /// The channel, for example telegram

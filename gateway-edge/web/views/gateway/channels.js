@@ -1,9 +1,11 @@
 // Chat channels: how each account is, and the strangers who ask to be let in.
 
+import { h } from "../../dom.js";
 import { call } from "../../store/gateway.js";
 import { may } from "../../store/state.js";
 import { ago } from "../../time.js";
 import { act } from "../act.js";
+import { link } from "./link.js";
 import { panel, part, row, section } from "./parts.js";
 
 /** @typedef {{ requestId: string, channel: string, channelLabel: string, accountId: string, senderId: string, senderLabel: string, createdAt: string, notifySupported: boolean }} Stranger */
@@ -40,7 +42,13 @@ function accounts(status, again) {
       const label = status.channelLabels?.[channel] ?? channel;
       const id = account.accountId;
       const light = !account.running ? "none" : account.connected ? "good" : "bad";
-      const words = !account.running ? "stopped" : account.connected ? "connected" : (account.lastError ?? "not connected");
+      const words = !account.running
+        ? "stopped"
+        : account.connected
+          ? "connected"
+          : account.login
+            ? "waits to be linked"
+            : (account.lastError ?? "not connected");
       const heard = account.lastInboundAt && `heard ${ago(account.lastInboundAt)}`;
       const turn = account.running ? "channels.stop" : "channels.start";
       const button =
@@ -53,7 +61,9 @@ function accounts(status, again) {
           },
           { class: "small" },
         );
-      return row(light, `${label} · ${id}`, [words, heard], button);
+      const [code, box] = account.login && may("web.login.start") ? link(channel, id, again) : [null, null];
+      const line = row(light, `${label} · ${id}`, [words, heard], code, button);
+      return box ? h("div", {}, line, box) : line;
     }),
   );
 }

@@ -136,6 +136,11 @@ impl Manager {
         self.view.borrow().clone().ok_or(Error::NotReady)
     }
 
+    /// What is known of them, as it changes. Nothing while the configuration is not there.
+    pub(crate) fn views(&self) -> watch::Receiver<Option<Arc<View>>> {
+        self.view.clone()
+    }
+
     /// Starts accounts. Those that run are left alone.
     ///
     /// # Errors

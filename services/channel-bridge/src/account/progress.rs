@@ -20,7 +20,10 @@ pub(crate) use self::{
     ear::{Ear, Word},
     state::*,
 };
-use super::room::{Room, RoomStatus};
+use super::{
+    login::Login,
+    room::{Room, RoomStatus},
+};
 
 /// Who was heard so lately is there: asking again would only be noise.
 const FRESH: Duration = Duration::from_secs(1);
@@ -76,6 +79,7 @@ pub(crate) struct Progress {
     inner: Arc<Mutex<Known>>,
     heard: Arc<watch::Sender<Instant>>,
     state: Arc<watch::Sender<State>>,
+    login: Arc<watch::Sender<Option<Login>>>,
     asked: Arc<watch::Sender<Option<Instant>>>,
     ear: Option<Ear>,
 }
@@ -98,6 +102,7 @@ impl Progress {
             inner: Arc::new(Mutex::new(known)),
             heard: Arc::new(watch::Sender::new(Instant::now())),
             state: Arc::new(watch::Sender::new(State::Stopped)),
+            login: Arc::default(),
             asked: Arc::new(watch::Sender::new(None)),
             ear: None,
         }
@@ -144,9 +149,25 @@ impl Progress {
         inner.last.progress = Some(now);
         inner.state = State::Connected;
         inner.last_error = None;
+        self.login.send_replace(None);
         self.touch(inner);
         self.tell(State::Connected);
         self.say(|| Word::Connected);
+    }
+
+    /// Somebody has to link the account, until it is connected or the connection ends.
+    pub(crate) fn wants_login(&self, login: Login) {
+        self.login.send_replace(Some(login));
+    }
+
+    /// How the account is to be linked, as it changes.
+    pub(crate) fn logins(&self) -> watch::Receiver<Option<Login>> {
+        self.login.subscribe()
+    }
+
+    /// When its task last started.
+    pub(crate) fn started(&self) -> Option<Instant> {
+        self.lock().last.start
     }
 
     /// Shows how the wanted rooms are, from now on and until the connection ends.
@@ -215,6 +236,7 @@ impl Progress {
             warning: inner.warning.clone(),
             notices: inner.notices.values().cloned().collect(),
             rooms: inner.rooms.iter().map(|room| room.status(now)).collect(),
+            login: self.login.borrow().clone(),
         }
     }
 
@@ -246,6 +268,7 @@ impl Progress {
         inner.last.start = Some(Instant::now());
         inner.state = State::Starting;
         inner.forget_connection();
+        self.login.send_replace(None);
         self.touch(inner);
         self.tell(State::Starting);
     }
@@ -266,6 +289,9 @@ impl Progress {
         }
         if error.is_some() {
             inner.last_error = error;
+        }
+        if !state.has_connection() {
+            self.login.send_replace(None);
         }
         drop(inner);
         self.tell(state);

@@ -60,6 +60,15 @@ struct LastDisconnect {
     error: String,
 }
 
+/// That somebody has to link it, as `LoginStatus` of the contract describes it: the code is nobody's who only looks.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct LoginStatus {
+    how: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<Timestamp>,
+}
+
 /// One account, as `AccountStatus` of the contract describes it.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -103,6 +112,8 @@ struct Account {
     notices: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     rooms: Vec<RoomStatus>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    login: Option<LoginStatus>,
 }
 
 impl Account {
@@ -151,6 +162,10 @@ impl Account {
             }),
             notices: snapshot.notices,
             rooms: snapshot.rooms,
+            login: snapshot.login.map(|login| LoginStatus {
+                how: login.how,
+                expires_at: login.expires_at,
+            }),
         }
     }
 

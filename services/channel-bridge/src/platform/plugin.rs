@@ -8,6 +8,7 @@ mod account;
 mod calls;
 mod channel;
 mod lives;
+mod login;
 mod media;
 mod stream;
 #[cfg(test)]

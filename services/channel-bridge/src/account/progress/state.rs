@@ -39,6 +39,11 @@ impl State {
     pub(crate) const fn running(self) -> bool {
         !matches!(self, Self::Stopped | Self::Standby | Self::Failed)
     }
+
+    /// Whether there is a connection, or one is being made.
+    pub(crate) const fn has_connection(self) -> bool {
+        matches!(self, Self::Starting | Self::Connected | Self::Degraded)
+    }
 }
 
 /// What is known of an account.
@@ -68,6 +73,8 @@ pub(crate) struct Snapshot {
     pub(crate) notices: Vec<String>,
     /// The rooms that are wanted, and how each is.
     pub(crate) rooms: Vec<RoomStatus>,
+    /// How somebody links it, which it waits for.
+    pub(crate) login: Option<Login>,
 }
 
 /// The end of a connection, or a try that made none.

@@ -22,7 +22,7 @@ use tonic::{Code, Status};
 use super::{
     account::STATE,
     calls::{Ask, Calls},
-    media, wire,
+    login, media, wire,
 };
 use crate::{
     account::AccountState,
@@ -219,7 +219,12 @@ impl<'a> Running<'a> {
     fn hear(&mut self, message: Option<Heard>, link: &Link) -> Result<(), Ended> {
         match message {
             Some(Heard::Connected(_)) => link.progress.connected(),
-            Some(Heard::Heard(_) | Heard::Login(_)) | None => {}
+            Some(Heard::Heard(_)) | None => {}
+            Some(Heard::Login(wanted)) => {
+                if let Some(login) = login::read(wanted) {
+                    link.progress.wants_login(login);
+                }
+            }
             Some(Heard::Remarked(remarked)) => {
                 if let Some((chat, remark)) = wire::remark(remarked) {
                     self.inbound.remark(&chat, remark);

@@ -1,6 +1,7 @@
 //! The suite of adapters over the contract for plugins, in process and over a real socket, and plugins that do what they should not.
 
 mod faults;
+mod login;
 mod room;
 
 use std::sync::Arc;

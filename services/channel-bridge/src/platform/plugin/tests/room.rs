@@ -63,6 +63,8 @@ pub(super) enum Manner {
     Huge,
     /// It ends for good as soon as it is started.
     Broken,
+    /// It waits for somebody to log in.
+    Unlinked,
 }
 
 #[derive(Default)]
@@ -173,9 +175,12 @@ impl Plugin {
                         reason: "x".repeat(3_000_000),
                         for_good: false,
                     }),
-                    Manner::Good | Manner::Silent | Manner::Mixed => {
+                    Manner::Good | Manner::Silent | Manner::Mixed | Manner::Unlinked => {
                         *self.0.line.lock().unwrap() = Some(line.clone());
                         self.0.streams.send_modify(|streams| *streams += 1);
+                        if manner == Manner::Unlinked {
+                            return true;
+                        }
                         Said::Connected(Connected {})
                     }
                 }
@@ -186,13 +191,15 @@ impl Plugin {
                 match manner {
                     Manner::Silent => return true,
                     Manner::Mixed => Said::Reaction(ReactionAnswered { id, error: None }),
-                    Manner::Good | Manner::Huge | Manner::Broken => Said::Part(PartAnswered {
-                        id,
-                        outcome: Some(part_answered::Outcome::Sent(PartSent {
-                            platform_id: format!("m{id}"),
-                            unconfirmed: false,
-                        })),
-                    }),
+                    Manner::Good | Manner::Huge | Manner::Broken | Manner::Unlinked => {
+                        Said::Part(PartAnswered {
+                            id,
+                            outcome: Some(part_answered::Outcome::Sent(PartSent {
+                                platform_id: format!("m{id}"),
+                                unconfirmed: false,
+                            })),
+                        })
+                    }
                 }
             }
             Told::Typing(_) => return self.see("typing"),
@@ -345,9 +352,15 @@ impl Room {
         self.adapter_of(&json!({"greeting": "hi", "maxMessages": 20}))
     }
 
+    pub(super) fn channel(&self, kind: &str) -> Channel {
+        Channel::of(kind, "tell", "here", &description(), Lives::of(&self.lives))
+    }
+
     pub(super) fn adapter_of(&self, account: &Value) -> Arc<dyn Adapter> {
-        let channel = Channel::of("room", "tell", "here", &description(), Lives::of(&self.lives));
-        let connector = Arc::new(channel).entry().read(account).expect("it can be read");
+        let connector = Arc::new(self.channel("room"))
+            .entry()
+            .read(account)
+            .expect("it can be read");
         connector.open(Deps {
             account: key("a"),
             clock: Clock::system(),
