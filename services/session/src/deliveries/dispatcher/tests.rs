@@ -89,6 +89,20 @@ impl ChannelService for FakeBridge {
         Err(Status::unimplemented("not played"))
     }
 
+    async fn start_web_login(
+        &self,
+        _: Request<channel::StartWebLoginRequest>,
+    ) -> Result<Response<channel::StartWebLoginResponse>, Status> {
+        Err(Status::unimplemented("not played"))
+    }
+
+    async fn wait_web_login(
+        &self,
+        _: Request<channel::WaitWebLoginRequest>,
+    ) -> Result<Response<channel::WaitWebLoginResponse>, Status> {
+        Err(Status::unimplemented("not played"))
+    }
+
     async fn start_channel(
         &self,
         _: Request<channel::StartChannelRequest>,

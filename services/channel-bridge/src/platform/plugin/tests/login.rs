@@ -34,10 +34,8 @@ struct Scene {
     manager: Manager,
     drain: Drain,
     /// Whoever tells of plugins and of the configuration is there.
-    _told: (
-        watch::Sender<Brought>,
-        watch::Sender<Option<Arc<Revision<Config>>>>,
-    ),
+    _brought: watch::Sender<Brought>,
+    _config: watch::Sender<Option<Arc<Revision<Config>>>>,
 }
 
 fn document(channel: &str) -> Value {
@@ -75,7 +73,8 @@ async fn scene(channel: &str) -> Scene {
         room,
         manager,
         drain,
-        _told: (brought, config),
+        _brought: brought,
+        _config: config,
     }
 }
 
