@@ -74,10 +74,10 @@ pub enum QueueMode {
 pub enum QueueDrop {
     /// In a chat, two of the messages that wait are answered together, and nothing is lost; where no two of one person want the same,
     /// and on screens and for programs, the new message is refused.
-    #[default]
     Summarize,
     /// The oldest waiting message is given up.
     Old,
     /// The new message is refused.
+    #[default]
     New,
 }

@@ -4,7 +4,6 @@ mod backup;
 mod bad_input;
 mod channel_to_screens;
 mod chat;
-mod clock;
 mod conversations;
 mod crash;
 mod devices;

@@ -335,17 +335,17 @@ async fn refused(waits: &[tokio::task::JoinHandle<Code>], count: usize) {
 }
 
 #[tokio::test]
-async fn a_client_that_parks_a_thousand_waits_holds_up_neither_others_nor_its_own_short_calls() {
+async fn a_client_that_parks_two_thousand_waits_holds_up_neither_others_nor_its_own_short_calls() {
     let home = running().await;
     home.health.serving();
     let greedy: Vec<_> = (0..8).map(|n| client(&format!("greedy-{n}"))).collect();
 
-    let waits: Vec<_> = (0..1_024)
+    let waits: Vec<_> = (0..2_048)
         .map(|n| parked(&home, greedy.get(n % greedy.len())))
         .collect();
 
     // However many connections the credential has, a quarter of the places stays free.
-    refused(&waits, 256).await;
+    refused(&waits, 512).await;
     let mut edge = home.calls_as(Identity::Edge);
     for caller in [&greedy[0], &client("quiet")] {
         let short = with_caller(resolve("main"), caller);
@@ -377,8 +377,8 @@ async fn a_wait_that_is_given_up_frees_its_place() {
         run_id: "r".into(),
         timeout_ms: None,
     };
-    let first: Vec<_> = (0..300).map(|_| parked(&home, Some(&caller))).collect();
-    refused(&first, 300 - 256).await;
+    let first: Vec<_> = (0..600).map(|_| parked(&home, Some(&caller))).collect();
+    refused(&first, 600 - 512).await;
     let full = home
         .calls_as(Identity::Edge)
         .wait_agent(with_caller(wait, &caller))
@@ -387,7 +387,7 @@ async fn a_wait_that_is_given_up_frees_its_place() {
     let failure = Failure::from_status(&full);
     assert_eq!(failure.reason.as_deref(), Some("CONNECTION_BUSY"), "{full}");
     assert!(
-        failure.message.contains("256 long waits") && failure.kind.retryable(),
+        failure.message.contains("512 long waits") && failure.kind.retryable(),
         "{failure:?}"
     );
     assert!(failure.retry_after.is_some());

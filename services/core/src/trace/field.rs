@@ -54,6 +54,7 @@ const JOINING: &[(&str, &str)] = &[
     ("server.address", "where a process listens"),
     ("service.name", "the service"),
     ("service.version", "its version"),
+    ("process.pid", "a process that this one has started"),
     ("task.name", "the task inside a process"),
 ];
 

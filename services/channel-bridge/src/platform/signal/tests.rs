@@ -19,6 +19,7 @@ use crate::{
     testing::{Bench, Memory, deps, key, stores, until},
 };
 
+mod handed_on;
 mod sent;
 
 contract::contract!(Phone);
@@ -484,18 +485,5 @@ async fn what_may_have_been_taken_is_said_again_with_a_label() {
 
     let seen = scene.seen(2).await;
     assert!(seen[1].text.starts_with("(resent)"), "{seen:?}");
-    scene.bench.stop().await;
-}
-
-#[tokio::test]
-async fn somebody_who_is_handed_on_is_named_in_words() {
-    let scene = Scene::start().await;
-    scene.is(State::Connected).await;
-    let contact = json!({"name": {"display": null, "given": "Bert", "family": "Roe"}, "phone": [{"value": "+4930", "type": "HOME"}]});
-    let message = json!({"timestamp": scene.daemon.moment(), "contacts": [contact]});
-
-    scene.daemon.envelope(ANNA, json!({"dataMessage": message}));
-
-    assert_eq!(scene.hears(1).await, ["[contact: Bert Roe, +4930]"]);
     scene.bench.stop().await;
 }

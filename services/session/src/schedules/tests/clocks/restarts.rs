@@ -32,6 +32,9 @@ async fn a_thousand_restarts_around_its_times_cost_a_job_none_of_them_and_give_i
         gateway.now = slot.plus_ms(if n % 2 == 0 { -1 } else { n % 7 });
         gateway.look(Some(death)).await;
         gateway.start().await;
+        if n % 2 == 1 {
+            gateway.look(None).await; // what comes after it lives on: a process that always dies settles nothing
+        }
         gateway.end_runs().await;
     }
     gateway.come_to_rest(&id).await;
@@ -54,5 +57,5 @@ async fn a_thousand_restarts_around_its_times_cost_a_job_none_of_them_and_give_i
     );
     let left_out: Vec<_> = rows.iter().filter(|row| row.state == SlotState::Missed).collect();
     assert!(left_out.is_empty(), "nobody was away for a minute: {left_out:?}");
-    assert!(fired > 100, "{fired} of {} fired", due.len());
+    assert_eq!(fired, due.len(), "each of its times fired");
 }
