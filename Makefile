@@ -83,12 +83,13 @@ notes:
 	@echo "== release notes"
 	@changes/release.sh >/dev/null
 
-# The binary that tests/it starts is built with the tests: alone it has other features (no clock that tests can stop).
+# The binary that tests/it starts is built with the tests: alone it has other features (no clock that tests can stop). Three tests for two
+# processors: most of them wait for a while.
 test-rust:
 	@echo "== build of the tests"
 	@$(PROGRESS) $(CARGO) test --no-run --workspace --locked
 	@echo "== tests"
-	@$(CARGO) nextest run --workspace --locked --cargo-quiet
+	@NEXTEST_TEST_THREADS=$$(( ($$(getconf _NPROCESSORS_ONLN) * 3 + 1) / 2 )) $(CARGO) nextest run --workspace --locked --cargo-quiet
 	@echo "== doc tests"
 	@$(CARGO) test --doc --workspace --locked --quiet
 

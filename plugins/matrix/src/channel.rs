@@ -47,6 +47,7 @@ impl Channel for Matrix {
             label: "Matrix".into(),
             account_schema: SCHEMA.into(),
             capabilities: Some(ChannelCapabilities {
+                choices_max: 0, // Matrix has no buttons
                 text: Some(TextLimit {
                     unit: TextUnit::Bytes.into(),
                     max: TEXT_MAX,
