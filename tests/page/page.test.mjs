@@ -110,7 +110,7 @@ page(
       });
     }
     await screen.page.goto(`${screen.origin}/gateway/logs`);
-    await screen.page.getByLabel("Lines of the log").getByText("clients connect to").waitFor();
+    await screen.page.getByLabel("Lines of the log").getByText("clients connect to").first().waitFor();
   },
   PHONE,
 );
