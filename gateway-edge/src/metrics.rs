@@ -5,14 +5,10 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
+use gatehouse_core::metrics::Histograms;
 use prometheus_client::{
     encoding::EncodeLabelSet,
-    metrics::{
-        counter::Counter,
-        family::{Family, MetricConstructor},
-        gauge::Gauge,
-        histogram::Histogram,
-    },
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::Registry,
 };
 
@@ -36,16 +32,6 @@ pub(crate) struct MethodLabel {
     pub(crate) method: String,
 }
 
-/// Makes the histograms of a family.
-#[derive(Debug, Clone)]
-pub(crate) struct Seconds;
-
-impl MetricConstructor<Histogram> for Seconds {
-    fn new_metric(&self) -> Histogram {
-        Histogram::new(SECONDS)
-    }
-}
-
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(crate) struct UnknownField {
     pub(crate) method: String,
@@ -65,7 +51,7 @@ pub(crate) struct Metrics {
     pub(crate) handshakes: Family<Reason, Counter>,
     pub(crate) rejected: Family<Reason, Counter>,
     pub(crate) requests: Family<RequestLabels, Counter>,
-    pub(crate) request_seconds: Family<MethodLabel, Histogram, Seconds>,
+    pub(crate) request_seconds: Histograms<MethodLabel>,
     pub(crate) unknown_fields: Family<UnknownField, Counter>,
     pub(crate) events: Counter,
     pub(crate) events_unknown: Counter,
@@ -85,7 +71,7 @@ impl Default for Metrics {
             handshakes: Family::default(),
             rejected: Family::default(),
             requests: Family::default(),
-            request_seconds: Family::new_with_constructor(Seconds),
+            request_seconds: Family::new_with_constructor(|| Histogram::new(SECONDS)),
             unknown_fields: Family::default(),
             events: Counter::default(),
             events_unknown: Counter::default(),

@@ -4,6 +4,7 @@ use std::{fs, path::Path, process::Stdio, time::Duration};
 
 use gatehouse_tests::{Gateway, gateway::binary, until};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt, BufReader, Lines},
     process::{Child, ChildStdout, Command},
@@ -47,6 +48,20 @@ fn put(folder: &Path, name: &str, text: &str) {
     fs::rename(beside, folder.join(name)).expect("put there");
 }
 
+/// A gateway with a channel that wants a login, and the folder in which it looks for what becomes of it.
+async fn wanting_login() -> (Gateway, TempDir) {
+    let folder = prepared("python-channel", "lines.proto").await;
+    put(folder.path(), "linked.py", LINKED);
+    put(folder.path(), "code", "2@first");
+    let (script, people) = (folder.path().join("linked.py"), folder.path().join("people"));
+    fs::create_dir(&people).expect("made");
+    let mut config = with_channels(&json!({"lines": {"folder": people}}));
+    config["plugins"] = json!({"entries": {"tell": {
+        "command": python().await, "args": [script], "channels": ["lines"],
+    }}});
+    (Gateway::start(&config).await, folder)
+}
+
 fn login(gateway: &Gateway, words: &[&str]) -> (Child, Lines<BufReader<ChildStdout>>) {
     let mut child = Command::new(binary())
         .args(["channels", "login"])
@@ -70,16 +85,7 @@ async fn told(lines: &mut Lines<BufReader<ChildStdout>>) -> Value {
 
 #[tokio::test]
 async fn a_code_is_shown_at_the_terminal_renewed_and_over_once_it_was_scanned() {
-    let folder = prepared("python-channel", "lines.proto").await;
-    put(folder.path(), "linked.py", LINKED);
-    put(folder.path(), "code", "2@first");
-    let script = folder.path().join("linked.py");
-    let people = tempfile::tempdir().expect("a folder");
-    let mut config = with_channels(&json!({"lines": {"folder": people.path()}}));
-    config["plugins"] = json!({"entries": {"tell": {
-        "command": python().await, "args": [script], "channels": ["lines"],
-    }}});
-    let gateway = Gateway::start(&config).await;
+    let (gateway, folder) = wanting_login().await;
 
     let (mut command, mut lines) = login(&gateway, &["lines", "--json", "--timeout", "120"]);
     let first = told(&mut lines).await;
@@ -135,16 +141,7 @@ async fn a_code_is_shown_at_the_terminal_renewed_and_over_once_it_was_scanned() 
 
 #[tokio::test]
 async fn a_login_that_nobody_finishes_ends_with_a_reason_and_a_next_step() {
-    let folder = prepared("python-channel", "lines.proto").await;
-    put(folder.path(), "linked.py", LINKED);
-    put(folder.path(), "code", "2@first");
-    let script = folder.path().join("linked.py");
-    let people = tempfile::tempdir().expect("a folder");
-    let mut config = with_channels(&json!({"lines": {"folder": people.path()}}));
-    config["plugins"] = json!({"entries": {"tell": {
-        "command": python().await, "args": [script], "channels": ["lines"],
-    }}});
-    let gateway = Gateway::start(&config).await;
+    let (gateway, _folder) = wanting_login().await;
     until("an account that waits", async || {
         let status = rpc(&gateway, gateway.token(), "channels.status", &json!({})).await;
         status["channelAccounts"]["lines"][0]["login"]

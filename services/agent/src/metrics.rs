@@ -2,16 +2,11 @@
 
 use std::sync::Arc;
 
-use gatehouse_core::metrics::Words;
+use gatehouse_core::metrics::{Histograms, Words};
 use gatehouse_proto::agent::v1::{FailureKind, Usage};
 use prometheus_client::{
     encoding::EncodeLabelSet,
-    metrics::{
-        counter::Counter,
-        family::{Family, MetricConstructor},
-        gauge::Gauge,
-        histogram::Histogram,
-    },
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::Registry,
 };
 use tokio::time::Instant;
@@ -62,16 +57,6 @@ struct Tokens {
     direction: &'static str,
 }
 
-/// Makes the histograms of a family.
-#[derive(Clone, Debug)]
-struct Seconds;
-
-impl MetricConstructor<Histogram> for Seconds {
-    fn new_metric(&self) -> Histogram {
-        Histogram::new(SECONDS)
-    }
-}
-
 /// Every instrument of the agent service. Clones share them.
 #[derive(Clone, Debug)]
 pub(crate) struct Metrics {
@@ -80,8 +65,8 @@ pub(crate) struct Metrics {
     calls: Family<Call, Counter>,
     failures: Family<Failure, Counter>,
     tokens: Family<Tokens, Counter>,
-    first_token: Family<Model, Histogram, Seconds>,
-    whole: Family<Model, Histogram, Seconds>,
+    first_token: Histograms<Model>,
+    whole: Histograms<Model>,
     open: Family<Provider, Gauge>,
     models: Arc<Words<2>>,
 }
@@ -94,8 +79,8 @@ impl Default for Metrics {
             calls: Family::default(),
             failures: Family::default(),
             tokens: Family::default(),
-            first_token: Family::new_with_constructor(Seconds),
-            whole: Family::new_with_constructor(Seconds),
+            first_token: Family::new_with_constructor(|| Histogram::new(SECONDS)),
+            whole: Family::new_with_constructor(|| Histogram::new(SECONDS)),
             open: Family::default(),
             models: Arc::new(Words::at_most(MODELS_MAX)),
         }

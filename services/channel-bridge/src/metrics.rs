@@ -5,17 +5,12 @@ use std::{fmt, sync::atomic::AtomicU64, time::Duration};
 
 use prometheus_client::{
     encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder},
-    metrics::{
-        counter::Counter,
-        family::{Family, MetricConstructor},
-        gauge::Gauge,
-        histogram::Histogram,
-    },
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::Registry,
 };
 
 use crate::{adapter::AccountKey, outbox::store::Counts};
-use gatehouse_core::Timestamp;
+use gatehouse_core::{Timestamp, metrics::Histograms};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Direction {
@@ -125,21 +120,11 @@ const SECONDS: [f64; 12] = [
     0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 300.0, 3_600.0,
 ];
 
-/// Makes the histograms of a family.
-#[derive(Clone, Debug)]
-struct Seconds;
-
-impl MetricConstructor<Histogram> for Seconds {
-    fn new_metric(&self) -> Histogram {
-        Histogram::new(SECONDS)
-    }
-}
-
 /// The instruments. Clones share them.
 #[derive(Clone, Debug)]
 pub(crate) struct Metrics {
     messages: Family<Labels, Counter>,
-    seconds: Family<WayLabels, Histogram, Seconds>,
+    seconds: Histograms<WayLabels>,
     parts: Family<AccountLabels, Counter>,
     plain: Family<AccountLabels, Counter>,
     previews: Family<AccountLabels, Counter>,
@@ -156,7 +141,7 @@ impl Default for Metrics {
     fn default() -> Self {
         Self {
             messages: Family::default(),
-            seconds: Family::new_with_constructor(Seconds),
+            seconds: Family::new_with_constructor(|| Histogram::new(SECONDS)),
             parts: Family::default(),
             plain: Family::default(),
             previews: Family::default(),

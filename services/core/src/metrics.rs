@@ -5,6 +5,7 @@
 
 mod fetch;
 mod format;
+mod histograms;
 mod page;
 mod process;
 mod push;
@@ -31,6 +32,7 @@ pub(crate) use self::push::begin as begin_to_push;
 pub use self::{
     fetch::fetch,
     format::Format,
+    histograms::Histograms,
     page::{Page, PageError},
     process::register as register_process,
     words::Words,

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gatehouse_core::Timestamp;
-use gatehouse_core::metrics::Words;
+use gatehouse_core::metrics::{Histograms, Words};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::family::{Family, MetricConstructor};
+use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
@@ -38,16 +38,6 @@ struct OutcomeLabel {
     outcome: &'static str,
 }
 
-/// Makes the histograms of a family.
-#[derive(Clone, Debug)]
-struct Seconds;
-
-impl MetricConstructor<Histogram> for Seconds {
-    fn new_metric(&self) -> Histogram {
-        Histogram::new(SECONDS)
-    }
-}
-
 /// How a turn ended.
 #[derive(Debug)]
 pub(crate) struct TurnEnd<'a> {
@@ -73,7 +63,7 @@ pub(crate) struct Metrics {
     /// Replies that the bridge will never take.
     pub(crate) replies_refused: Counter,
     turns: Family<TurnLabels, Counter>,
-    turn_seconds: Family<OutcomeLabel, Histogram, Seconds>,
+    turn_seconds: Histograms<OutcomeLabel>,
     first_token: Histogram,
     turns_waiting: Gauge,
     turns_running: Gauge,
@@ -92,7 +82,7 @@ impl Default for Metrics {
             replies_taken: Counter::default(),
             replies_refused: Counter::default(),
             turns: Family::default(),
-            turn_seconds: Family::new_with_constructor(Seconds),
+            turn_seconds: Family::new_with_constructor(|| Histogram::new(SECONDS)),
             first_token: Histogram::new(SECONDS),
             turns_waiting: Gauge::default(),
             turns_running: Gauge::default(),

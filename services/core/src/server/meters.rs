@@ -5,16 +5,12 @@ use std::{fmt, time::Duration};
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric},
-    metrics::{
-        MetricType,
-        family::{Family, MetricConstructor},
-        gauge::Gauge,
-        histogram::Histogram,
-    },
+    metrics::{MetricType, family::Family, gauge::Gauge, histogram::Histogram},
     registry::Registry,
 };
 
 use super::places::PlacesLayer;
+use crate::metrics::Histograms;
 
 /// From an answer out of memory to the longest wait.
 const SECONDS: [f64; 13] = [
@@ -33,26 +29,16 @@ struct CallsLabel {
     calls: &'static str,
 }
 
-/// Makes the histograms of a family.
-#[derive(Clone, Debug)]
-struct Seconds;
-
-impl MetricConstructor<Histogram> for Seconds {
-    fn new_metric(&self) -> Histogram {
-        Histogram::new(SECONDS)
-    }
-}
-
 /// The instruments. Clones share them.
 #[derive(Clone, Debug)]
 pub(super) struct Meters {
-    seconds: Family<MethodLabel, Histogram, Seconds>,
+    seconds: Histograms<MethodLabel>,
 }
 
 impl Default for Meters {
     fn default() -> Self {
         Self {
-            seconds: Family::new_with_constructor(Seconds),
+            seconds: Family::new_with_constructor(|| Histogram::new(SECONDS)),
         }
     }
 }

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use gatehouse_core::metrics::Histograms;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::family::{Family, MetricConstructor};
+use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
@@ -20,27 +21,18 @@ struct OutcomeLabel {
 }
 
 #[derive(Clone, Debug)]
-struct Seconds;
-
-impl MetricConstructor<Histogram> for Seconds {
-    fn new_metric(&self) -> Histogram {
-        Histogram::new(SECONDS)
-    }
-}
-
-#[derive(Clone, Debug)]
 pub(crate) struct NodeMetrics {
     connected: Gauge,
     running: Gauge,
     waiting: Gauge,
     invocations: Family<OutcomeLabel, Counter>,
-    seconds: Family<OutcomeLabel, Histogram, Seconds>,
+    seconds: Histograms<OutcomeLabel>,
 }
 
 impl Default for NodeMetrics {
     fn default() -> Self {
         let invocations: Family<OutcomeLabel, Counter> = Family::default();
-        let seconds: Family<OutcomeLabel, Histogram, Seconds> = Family::new_with_constructor(Seconds);
+        let seconds: Histograms<OutcomeLabel> = Family::new_with_constructor(|| Histogram::new(SECONDS));
         // From the start: a rate over the first event of an outcome is a rate over nothing otherwise.
         for state in [
             State::Ok,
