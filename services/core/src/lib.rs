@@ -22,6 +22,7 @@ pub mod drain;
 pub mod error;
 pub mod health;
 pub mod hex;
+mod histograms;
 pub mod json;
 pub mod metrics;
 pub mod named_file;

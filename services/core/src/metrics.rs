@@ -5,7 +5,6 @@
 
 mod fetch;
 mod format;
-mod histograms;
 mod page;
 mod process;
 mod push;
@@ -32,11 +31,11 @@ pub(crate) use self::push::begin as begin_to_push;
 pub use self::{
     fetch::fetch,
     format::Format,
-    histograms::Histograms,
     page::{Page, PageError},
     process::register as register_process,
     words::Words,
 };
+pub use crate::histograms::Histograms;
 use crate::{
     address::{Address, Listener},
     drain::Drain,

@@ -10,7 +10,7 @@ use prometheus_client::{
 };
 
 use super::places::PlacesLayer;
-use crate::metrics::Histograms;
+use crate::histograms::Histograms;
 
 /// From an answer out of memory to the longest wait.
 const SECONDS: [f64; 13] = [
