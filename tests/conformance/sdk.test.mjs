@@ -18,6 +18,10 @@ import { Model, USAGE, config, words } from "./sdks/model.mjs";
 const PIXEL = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
 const LS = { type: "function", function: { name: "ls", description: "lists", parameters: { type: "object", properties: { path: { type: "string" } } } } };
 const user = (content) => [{ role: "user", content }];
+// What a careless hand on the way would change: white space, the words of the wire itself, letters of many bytes, marks of JSON and Markdown.
+// Blanks at the beginning of a line come with the word behind them, because a thought may begin there: the text is what counts here.
+const ODD = [" ", "\n\n", "\t", "data: x", "[DONE]", "\r\n", "\u{1F469}\u200d\u{1F467}", "e\u0301", "\\n", '"', "{}", "```js\n", "<b>&amp;", "\u2028", "**", " end "];
+const endless = () => ({ ...words(...Array(100).fill("on ")), pause: 50 });
 
 let model, gateway, openai;
 before(async () => {
@@ -93,6 +97,22 @@ for (const together of [false, true]) {
     assert.equal(new Set(chunks.map(({ id }) => id)).size, 1);
   });
 }
+
+test("openai: what the model writes is what is read, letter by letter", async () => {
+  model.next(words(...ODD), words(...ODD), words(...ODD));
+  const seen = [];
+  for await (const chunk of await openai.chat.completions.create({ model: "openclaw", messages: user("go"), stream: true })) {
+    if (chunk.choices[0]?.delta.content) seen.push(chunk.choices[0].delta.content);
+  }
+  assert.equal(seen.join(""), ODD.join(""));
+  const whole = await openai.chat.completions.create({ model: "openclaw", messages: user("go") });
+  assert.equal(whole.choices[0].message.content, ODD.join(""));
+  const deltas = [];
+  for await (const event of await openai.responses.create({ model: "openclaw", input: "go", stream: true })) {
+    if (event.type === "response.output_text.delta") deltas.push(event.delta);
+  }
+  assert.equal(deltas.join(""), ODD.join(""));
+});
 
 test("openai: tokens come when the model writes them, and not later", async () => {
   const seen = [];
@@ -288,11 +308,14 @@ test("openai: a response that breaks has failed, with what it said, and one that
 const PYTHON = fileURLToPath(new URL("python", import.meta.url));
 const hasPython = existsSync(join(PYTHON, "openai"));
 
-test("openai of PyPI: the same", { skip: !hasPython && "not installed here: deploy/prerequisites.sh says how" }, async () => {
+test("openai of PyPI: text, a stream, tools, a picture, refusals, a second try and a client that goes away", { skip: !hasPython && "not installed here: deploy/prerequisites.sh says how" }, async () => {
   const call = { index: 0, id: "c1", type: "function", function: { name: "ls", arguments: "{}" } };
   const busy = { status: 503, error: "busy" };
-  model.next(words("He", "llo"), words("a ", "b"), { deltas: [{ tool_calls: [call] }], finish: "tool_calls" }, words("x", "y"), busy, busy, words("at last"));
-  const env = { ...process.env, PYTHONPATH: PYTHON, BASE_URL: base(), TOKEN: gateway.token };
+  const broken = { deltas: [{ content: "half" }, { error: "x" }], finish: "error" };
+  model.next(words("He", "llo"), words("a ", "b"), { deltas: [{ tool_calls: [call] }], finish: "tool_calls" }, words("empty"), words("a dot"), words("x", "y"));
+  model.next(busy, busy, words("again"), busy, busy, words("at last"), broken, words(...ODD), endless());
+  const { cut } = model;
+  const env = { ...process.env, PYTHONPATH: PYTHON, BASE_URL: base(), TOKEN: gateway.token, PIXEL };
   const { stdout } = await promisify(execFile)("python3", [fileURLToPath(new URL("sdks/openai_python.py", import.meta.url))], { env });
   const seen = JSON.parse(stdout);
   assert.ok(seen.models.includes("openclaw/main"));
@@ -301,17 +324,26 @@ test("openai of PyPI: the same", { skip: !hasPython && "not installed here: depl
     whole: ["Hello", "stop", USAGE.total_tokens],
     stream: ["a ", "b"],
     calls: [["c1", "{}"]],
+    called: "empty",
+    picture: "a dot",
     response: ["x", "y"],
     status: "completed",
     key: [401, "invalid_api_key"],
+    busy: seen.busy,
     retried: "at last",
+    broken: ["half", "APIError"],
+    odd: ODD.join(""),
+    left: "on ",
   });
+  assert.ok(seen.busy[0] === 429 || seen.busy[0] >= 500, seen.busy.join());
+  await until("the model's connection to end", () => (model.cut > cut ? true : undefined), 5_000);
 });
 
 test("litellm of PyPI: text, a stream, tools, a picture, refusals and a second try", { skip: !existsSync(join(PYTHON, "litellm")) && "not installed here: deploy/prerequisites.sh says how" }, async () => {
   const call = { index: 0, id: "c1", type: "function", function: { name: "ls", arguments: "{}" } };
   const busy = { status: 503, error: "busy" };
-  model.next(words("He", "llo"), words("a ", "b"), { deltas: [{ tool_calls: [call] }], finish: "tool_calls" }, words("empty"), words("a dot"), busy, busy, words("at last"), words("x", "y"));
+  model.next(words("He", "llo"), words("a ", "b"), { deltas: [{ tool_calls: [call] }], finish: "tool_calls" }, words("empty"), words("a dot"), busy, busy, words("at last"), words(...ODD), endless());
+  const { cut } = model;
   const env = { ...process.env, PYTHONPATH: PYTHON, BASE_URL: base(), TOKEN: gateway.token, PIXEL, LITELLM_LOCAL_MODEL_COST_MAP: "True" };
   const { stdout } = await promisify(execFile)("python3", [fileURLToPath(new URL("sdks/litellm_python.py", import.meta.url))], { env });
   assert.deepEqual(JSON.parse(stdout), {
@@ -324,22 +356,23 @@ test("litellm of PyPI: text, a stream, tools, a picture, refusals and a second t
     key: ["AuthenticationError", 401],
     model: ["BadRequestError", 400],
     retried: "at last",
-    left: "x",
+    odd: ODD.join(""),
+    left: "on ",
   });
+  await until("the model's connection to end", () => (model.cut > cut ? true : undefined), 5_000);
 });
 
-test("ai: text, a stream, tools and a refusal", async () => {
+test("ai: text, a stream, tools, a picture, refusals, a second try and a client that goes away", async () => {
   const provider = createOpenAICompatible({ name: "gatehouse", baseURL: base(), apiKey: gateway.token, includeUsage: true });
   model.next(words("He", "llo"));
   const whole = await generateText({ model: provider("openclaw"), prompt: "hi", system: "be kind" });
   assert.equal(whole.text, "Hello");
 
-  const texts = ["a ", "b ", "c"];
-  model.next(words(...texts));
+  model.next(words(...ODD));
   const streamed = streamText({ model: provider("openclaw"), prompt: "hi" });
   const seen = [];
   for await (const text of streamed.textStream) seen.push(text);
-  assert.equal(seen.join(""), texts.join(""));
+  assert.equal(seen.join(""), ODD.join(""));
   assert.equal((await streamed.usage).outputTokens, USAGE.completion_tokens);
 
   const call = { index: 0, id: "c9", type: "function", function: { name: "ls", arguments: '{"path":"x"}' } };
@@ -349,6 +382,34 @@ test("ai: text, a stream, tools and a refusal", async () => {
   const steps = await generateText({ model: provider("openclaw"), prompt: "look", tools: { ls }, stopWhen: ({ steps }) => steps.length > 1 });
   assert.deepEqual([steps.text, given], ["done", [{ path: "x" }]]);
   await assert.rejects(generateText({ model: provider("gpt-5"), prompt: "hi", maxRetries: 0 }), { statusCode: 400 });
+  const stranger = createOpenAICompatible({ name: "gatehouse", baseURL: base(), apiKey: "wrong" });
+  await assert.rejects(generateText({ model: stranger("openclaw"), prompt: "hi", maxRetries: 0 }), { statusCode: 401 });
+
+  model.next(words("a dot"));
+  const image = { type: "image", image: PIXEL };
+  const looked = await generateText({ model: provider("openclaw"), messages: user([{ type: "text", text: "what is it?" }, image]) });
+  assert.equal(looked.text, "a dot");
+  assert.equal(model.last.messages.at(-1).content.find((part) => part.type === "image_url").image_url.url, PIXEL);
+
+  const busy = { status: 503, error: "busy" };
+  model.next(busy, busy, words("at last"));
+  assert.equal((await generateText({ model: provider("openclaw"), prompt: "hi", maxRetries: 2 })).text, "at last");
+
+  model.next({ deltas: [{ content: "half" }, { error: "x" }], finish: "error" });
+  const errors = [];
+  const broken = streamText({ model: provider("openclaw"), prompt: "hi", maxRetries: 0, onError: ({ error }) => errors.push(error) });
+  let half = "";
+  for await (const text of broken.textStream) half += text;
+  assert.deepEqual([half, errors.length], ["half", 1]);
+
+  const { cut } = model;
+  model.next(endless());
+  const leaving = new AbortController();
+  const going = streamText({ model: provider("openclaw"), prompt: "hi", abortSignal: leaving.signal, onError: () => {} });
+  for await (const text of going.textStream) {
+    if (text) leaving.abort();
+  }
+  await until("the model's connection to end", () => (model.cut > cut ? true : undefined), 5_000);
 });
 
 test("an endpoint that is off says how it is switched on", async () => {

@@ -43,6 +43,9 @@ seen["key"] = refused(api_key="wrong")
 seen["model"] = refused(model="openai/openclaw/nobody")
 seen["retried"] = litellm.completion(**{**door, "max_retries": 2}, messages=user).choices[0].message.content
 
+odd = litellm.completion(**door, messages=user, stream=True)
+seen["odd"] = "".join(text for part in odd if (text := part.choices[0].delta.content))
+
 # Somebody who has read enough: the rest goes with the process.
 going = litellm.completion(**door, messages=user, stream=True)
 seen["left"] = next(text for part in going if (text := part.choices[0].delta.content))
