@@ -240,7 +240,8 @@ impl Packer {
         }
     }
 
-    /// Each part of a table has its head.
+    /// Each part of a table has its head. A row that has no room for it becomes words, and the head comes before the
+    /// first of them, unless a part has said it.
     fn rows(&self, head: &[Vec<Inline>], rows: Vec<Vec<Vec<Inline>>>, first: usize) -> Vec<Vec<Block>> {
         let (mut parts, mut room) = (Vec::new(), first);
         let mut rest = rows.as_slice();
@@ -260,8 +261,11 @@ impl Packer {
             if size(self.unit, std::slice::from_ref(&next)) <= room {
                 parts.push(vec![next]);
             } else {
-                let row = rest.first().map(|row| joined(row)).unwrap_or_default();
-                parts.extend(self.paragraphs(row, room));
+                let mut words = rest.first().map(|row| joined(row)).unwrap_or_default();
+                if parts.is_empty() {
+                    words = [joined(head), vec![Inline::Break], words].concat();
+                }
+                parts.extend(self.paragraphs(words, room));
             }
             rest = rest.get(count..).unwrap_or_default();
             room = self.room;

@@ -274,6 +274,22 @@ fn what_the_lines_of_an_item_are_set_in_by_counts() {
     }
 }
 
+#[test]
+fn a_table_that_becomes_words_keeps_its_head() {
+    for text in [
+        "\n|a|b|\n|-|-|\n|acccccccc|c|\n\n\n",
+        "** acc**\n# \n|a|b|\n|-|-|\n|cccccccc|c|\nüöc  👍 ä   c",
+    ] {
+        let whole: String = split(UNIT, text, 40).iter().map(|part| seen(part)).collect();
+        assert!(whole.contains("a | b"), "{whole}");
+        assert_eq!(
+            whole.matches("ccc").count(),
+            text.matches("ccc").count(),
+            "{whole}"
+        );
+    }
+}
+
 proptest! {
     #[test]
     fn any_text_is_cut_into_parts_that_fit_and_nothing_of_it_is_lost(
