@@ -25,6 +25,7 @@ mod healthcheck;
 mod home;
 mod http;
 mod logs;
+mod memory;
 mod methods;
 mod node;
 mod nouns;
@@ -249,6 +250,7 @@ fn client(command: impl Future<Output = Result<(), Failed>>) -> Result<(), Faile
 fn runtime(workers: usize) -> Result<Runtime, Failed> {
     Builder::new_multi_thread()
         .worker_threads(workers)
+        .on_thread_park(memory::give_back)
         .enable_all()
         .build()
         .map_err(|error| Failed::new(Exit::Failed, format!("cannot start: {error}")))

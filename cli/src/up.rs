@@ -66,6 +66,7 @@ pub(crate) async fn run(common: &Common, up: &Up, style: Style) -> Result<(), Fa
     if up.detached {
         detached::leave_the_terminal();
     }
+    crate::memory::keep_nothing();
     match serve(common, up, style).await? {
         Order::Stop | Order::StopNow => Ok(()),
         Order::Again => Err(again()),

@@ -149,7 +149,9 @@ async fn read(load: Load, base: &str, key: &str) -> Read {
         .body(asked.to_string());
     let began = Instant::now();
     let answer = request.send().await.expect("an answer");
-    assert!(answer.status().is_success(), "{}", answer.status());
+    if !answer.status().is_success() {
+        panic!("{}: {}", answer.status(), answer.text().await.unwrap_or_default());
+    }
     let mut chunks = answer.bytes_stream();
     let (mut read, mut tokens, mut tail) = (Read::default(), 0, Vec::new());
     while let Some(Ok(chunk)) = chunks.next().await {

@@ -24,6 +24,7 @@ mod outbox;
 mod pages;
 mod plugin_login;
 mod plugins;
+mod programs;
 mod routing;
 mod rpc;
 mod screens;

@@ -2,6 +2,8 @@
 
 use std::{fs, time::Duration};
 
+use nix::{time::clock_getcpuclockid, unistd::Pid};
+
 /// Proportional set size in KiB: shared pages are divided among those who share them.
 #[must_use]
 pub fn pss_kib(pid: u32) -> u64 {
@@ -11,15 +13,13 @@ pub fn pss_kib(pid: u32) -> u64 {
         .unwrap_or(0)
 }
 
-/// Time on a processor so far, all threads that still live.
+/// Time on a processor so far, of threads that have ended as well: a process ends those that have nothing to do. Zero when there
+/// is no such process.
 #[must_use]
 pub fn cpu(pid: u32) -> Duration {
-    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else {
+    let clock = i32::try_from(pid).map(|pid| clock_getcpuclockid(Pid::from_raw(pid)));
+    let Ok(Ok(clock)) = clock else {
         return Duration::ZERO;
     };
-    let nanos = threads.flatten().filter_map(|thread| {
-        let line = fs::read_to_string(thread.path().join("schedstat")).ok()?;
-        line.split_whitespace().next()?.parse::<u64>().ok()
-    });
-    Duration::from_nanos(nanos.sum())
+    clock.now().map_or(Duration::ZERO, Duration::from)
 }

@@ -10,6 +10,7 @@ use http::HeaderMap;
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::time::sleep;
+use uuid::Uuid;
 
 use crate::{
     call::{self, CALL_COST, Call, Envelope, Payload},
@@ -149,7 +150,10 @@ impl Turn {
         under_way.will_read(params.len())?;
         let call = Call::encode_owned(&http.edge, method, params).await?;
         under_way.holds(&call)?;
-        let answers = start(http, known, headers, call);
+        // Each turn has a share of its own in what waits: the programs of one host all come from its address, and how many
+        // there may be is decided here (PROGRAMS_MAX) and by the share of their credential.
+        let connection = format!("{}/{}", address(known), Uuid::new_v4());
+        let answers = start(http, known, connection, headers, call);
         Ok(Self {
             http: Arc::clone(http),
             socket: Arc::clone(socket),
@@ -192,7 +196,7 @@ pub(in crate::http) async fn ask(
     let method = authorise(http, known, name)?;
     let _permit = http.calls.enter(&method)?;
     let call = Call::encode_owned(&http.edge, method, params).await?;
-    let mut answers = Box::pin(start(http, known, &HeaderMap::new(), call));
+    let mut answers = Box::pin(start(http, known, address(known), &HeaderMap::new(), call));
     let payload = answers.next().await.ok_or_else(call::internal)??;
     Ok(payload.bytes)
 }
@@ -202,14 +206,19 @@ pub(super) fn authorise(http: &Http, known: &Known, name: &str) -> Result<Arc<Me
     call::authorise(&http.edge, &known.grants, &known.identity, name)
 }
 
+/// What all requests from one address are one connection by.
+fn address(known: &Known) -> String {
+    format!("http/{}", known.client.key())
+}
+
 fn start(
     http: &Arc<Http>,
     known: &Known,
+    connection: String,
     headers: &HeaderMap,
     call: Call,
 ) -> impl Stream<Item = Result<Payload, Refusal>> + use<> {
-    let name = format!("http/{}", known.client.key());
-    let caller = call::caller_by_http(&known.grants, name, &known.identity);
+    let caller = call::caller_by_http(&known.grants, connection, &known.identity);
     let step = step::of_endpoint(headers, &known.grants, &call.method.name);
     let subscribe = |_: Change| Ok(()); // no method here does
     let answers = call.start(
