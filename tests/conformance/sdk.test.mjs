@@ -21,7 +21,19 @@ const user = (content) => [{ role: "user", content }];
 // What a careless hand on the way would change: white space, the words of the wire itself, letters of many bytes, marks of JSON and Markdown.
 // Blanks at the beginning of a line come with the word behind them, because a thought may begin there: the text is what counts here.
 const ODD = [" ", "\n\n", "\t", "data: x", "[DONE]", "\r\n", "\u{1F469}\u200d\u{1F467}", "e\u0301", "\\n", '"', "{}", "```js\n", "<b>&amp;", "\u2028", "**", " end "];
-const endless = () => ({ ...words(...Array(100).fill("on ")), pause: 50 });
+/** An answer that goes on and on, which says when its reader has gone. */
+function endless(count = 100) {
+  const script = { ...words(...Array(count).fill("on ")), pause: 50, isLeft: false };
+  return Object.assign(script, { left: () => (script.isLeft = true) });
+}
+
+/** What the model was sent behind so many requests: the picture once, byte for byte, and the result of its call. */
+function assertSent(before, result) {
+  const sent = model.requests.slice(before).flatMap(({ messages }) => messages);
+  const parts = sent.flatMap(({ content }) => (Array.isArray(content) ? content : []));
+  assert.deepEqual(parts.filter(({ type }) => type === "image_url").map(({ image_url }) => image_url.url), [PIXEL]);
+  assert.deepEqual(sent.filter(({ role }) => role === "tool").map(({ content }) => content), [result]);
+}
 
 let model, gateway, openai;
 before(async () => {
@@ -212,6 +224,19 @@ test("openai: who goes away stops the run, and the model's connection with it", 
   await until("the model's connection to end", () => (model.cut > cut + 1 ? true : undefined), 5_000);
 });
 
+test("openai: who asked for it in the background may go away, and finds the whole answer later", async () => {
+  const going = endless(20);
+  model.next(going);
+  const stream = await openai.chat.completions.create({ model: "openclaw", messages: user("hi"), stream: true, background: true, user: "Bea" });
+  for await (const chunk of stream) if (chunk.choices[0].delta.content) break;
+  stream.controller.abort();
+  await until("the whole answer", async () => {
+    const { messages = [] } = await rpc("chat.history", { sessionKey: "agent:main:openai-user:bea" });
+    return JSON.stringify(messages).includes("on ".repeat(20).trim()) || undefined;
+  });
+  assert.equal(going.isLeft, false);
+});
+
 test("openai: a run is stopped by whoever sees it, and its client is told", async () => {
   model.next({ ...words(...Array(100).fill("on ")), pause: 50 });
   const stream = await openai.chat.completions.create({ model: "openclaw", messages: user("hi"), stream: true });
@@ -312,9 +337,10 @@ test("openai of PyPI: text, a stream, tools, a picture, refusals, a second try a
   const call = { index: 0, id: "c1", type: "function", function: { name: "ls", arguments: "{}" } };
   const busy = { status: 503, error: "busy" };
   const broken = { deltas: [{ content: "half" }, { error: "x" }], finish: "error" };
+  const going = endless();
   model.next(words("He", "llo"), words("a ", "b"), { deltas: [{ tool_calls: [call] }], finish: "tool_calls" }, words("empty"), words("a dot"), words("x", "y"));
-  model.next(busy, busy, words("again"), busy, busy, words("at last"), broken, words(...ODD), endless());
-  const { cut } = model;
+  model.next(busy, busy, words("again"), busy, busy, words("at last"), broken, words(...ODD), going);
+  const before = model.requests.length;
   const env = { ...process.env, PYTHONPATH: PYTHON, BASE_URL: base(), TOKEN: gateway.token, PIXEL };
   const { stdout } = await promisify(execFile)("python3", [fileURLToPath(new URL("sdks/openai_python.py", import.meta.url))], { env });
   const seen = JSON.parse(stdout);
@@ -336,14 +362,17 @@ test("openai of PyPI: text, a stream, tools, a picture, refusals, a second try a
     left: "on ",
   });
   assert.ok(seen.busy[0] === 429 || seen.busy[0] >= 500, seen.busy.join());
-  await until("the model's connection to end", () => (model.cut > cut ? true : undefined), 5_000);
+  assertSent(before, "nothing");
+  await until("the model's connection to end", () => going.isLeft || undefined, 5_000);
 });
 
 test("litellm of PyPI: text, a stream, tools, a picture, refusals and a second try", { skip: !existsSync(join(PYTHON, "litellm")) && "not installed here: deploy/prerequisites.sh says how" }, async () => {
   const call = { index: 0, id: "c1", type: "function", function: { name: "ls", arguments: "{}" } };
   const busy = { status: 503, error: "busy" };
-  model.next(words("He", "llo"), words("a ", "b"), { deltas: [{ tool_calls: [call] }], finish: "tool_calls" }, words("empty"), words("a dot"), busy, busy, words("at last"), words(...ODD), endless());
-  const { cut } = model;
+  const broken = { deltas: [{ content: "half" }, { error: "x" }], finish: "error" };
+  const going = endless();
+  model.next(words("He", "llo"), words("a ", "b"), { deltas: [{ tool_calls: [call] }], finish: "tool_calls" }, words("empty"), words("a dot"), busy, busy, words("at last"), broken, words(...ODD), going);
+  const before = model.requests.length;
   const env = { ...process.env, PYTHONPATH: PYTHON, BASE_URL: base(), TOKEN: gateway.token, PIXEL, LITELLM_LOCAL_MODEL_COST_MAP: "True" };
   const { stdout } = await promisify(execFile)("python3", [fileURLToPath(new URL("sdks/litellm_python.py", import.meta.url))], { env });
   assert.deepEqual(JSON.parse(stdout), {
@@ -356,10 +385,12 @@ test("litellm of PyPI: text, a stream, tools, a picture, refusals and a second t
     key: ["AuthenticationError", 401],
     model: ["BadRequestError", 400],
     retried: "at last",
+    broken: ["half", "refused"],
     odd: ODD.join(""),
     left: "on ",
   });
-  await until("the model's connection to end", () => (model.cut > cut ? true : undefined), 5_000);
+  assertSent(before, "nothing");
+  await until("the model's connection to end", () => going.isLeft || undefined, 5_000);
 });
 
 test("ai: text, a stream, tools, a picture, refusals, a second try and a client that goes away", async () => {
@@ -381,6 +412,7 @@ test("ai: text, a stream, tools, a picture, refusals, a second try and a client 
   const ls = tool({ description: "lists", inputSchema: jsonSchema(LS.function.parameters), execute: async (input) => (given.push(input), "nothing") });
   const steps = await generateText({ model: provider("openclaw"), prompt: "look", tools: { ls }, stopWhen: ({ steps }) => steps.length > 1 });
   assert.deepEqual([steps.text, given], ["done", [{ path: "x" }]]);
+  assert.deepEqual(model.last.messages.filter(({ role }) => role === "tool").map(({ content }) => content), ["nothing"]);
   await assert.rejects(generateText({ model: provider("gpt-5"), prompt: "hi", maxRetries: 0 }), { statusCode: 400 });
   const stranger = createOpenAICompatible({ name: "gatehouse", baseURL: base(), apiKey: "wrong" });
   await assert.rejects(generateText({ model: stranger("openclaw"), prompt: "hi", maxRetries: 0 }), { statusCode: 401 });
@@ -402,14 +434,14 @@ test("ai: text, a stream, tools, a picture, refusals, a second try and a client 
   for await (const text of broken.textStream) half += text;
   assert.deepEqual([half, errors.length], ["half", 1]);
 
-  const { cut } = model;
-  model.next(endless());
+  const endlessly = endless();
+  model.next(endlessly);
   const leaving = new AbortController();
   const going = streamText({ model: provider("openclaw"), prompt: "hi", abortSignal: leaving.signal, onError: () => {} });
   for await (const text of going.textStream) {
     if (text) leaving.abort();
   }
-  await until("the model's connection to end", () => (model.cut > cut ? true : undefined), 5_000);
+  await until("the model's connection to end", () => endlessly.isLeft || undefined, 5_000);
 });
 
 test("an endpoint that is off says how it is switched on", async () => {

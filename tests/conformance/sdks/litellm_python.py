@@ -43,6 +43,14 @@ seen["key"] = refused(api_key="wrong")
 seen["model"] = refused(model="openai/openclaw/nobody")
 seen["retried"] = litellm.completion(**{**door, "max_retries": 2}, messages=user).choices[0].message.content
 
+seen["broken"] = []
+try:
+    for part in litellm.completion(**door, messages=user, stream=True):
+        if text := part.choices[0].delta.content:
+            seen["broken"].append(text)
+except Exception:  # which class of its own it is differs by what was said before
+    seen["broken"].append("refused")
+
 odd = litellm.completion(**door, messages=user, stream=True)
 seen["odd"] = "".join(text for part in odd if (text := part.choices[0].delta.content))
 

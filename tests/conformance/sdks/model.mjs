@@ -38,15 +38,19 @@ export class Model {
     for await (const chunk of request) text += chunk;
     if (request.method === "GET") return response.end(JSON.stringify({ object: "list", data: [{ id: "m", object: "model" }] }));
     this.requests.push(JSON.parse(text));
-    const { deltas = [], finish = "stop", usage = USAGE, pause = 0, heard, status, error, headers, together = false } = this.#scripts.shift() ?? words("ok");
+    const { deltas = [], finish = "stop", usage = USAGE, pause = 0, heard, status, error, headers, together = false, left } = this.#scripts.shift() ?? words("ok");
     if (status) {
       response.writeHead(status, { "content-type": "application/json", ...headers });
       return response.end(JSON.stringify({ error: { message: error ?? `the model says ${status}` } }));
     }
     response.writeHead(200, { "content-type": "text/event-stream" });
     response.socket.setNoDelay(true);
-    let isOver = false;
-    response.on("close", () => (this.cut += isOver ? 0 : 1));
+    let [isOver, written] = [false, 0];
+    response.on("close", () => {
+      if (isOver) return;
+      this.cut += 1;
+      if (written < deltas.length) left?.(); // who has read all words goes when it likes
+    });
     const event = (choices, more) => `data: ${JSON.stringify({ id: "x", object: "chat.completion.chunk", choices, ...more })}\n\n`;
     const parts = deltas.map((delta) => event([{ index: 0, delta, finish_reason: null }]));
     parts.push(event([{ index: 0, delta: {}, finish_reason: finish }]), event([], { usage }), DONE);
@@ -57,6 +61,7 @@ export class Model {
         if (heard && n < deltas.length) await heard(n);
         if (response.destroyed) return;
         response.write(part);
+        written = n + 1;
         if (pause) await new Promise((wake) => setTimeout(wake, pause));
       }
     }
