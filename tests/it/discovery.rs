@@ -18,7 +18,7 @@ fn is_possible() -> bool {
             "-n", "-m", "ip", "link", "add", "m0", "type", "veth", "peer", "name", "m1",
         ])
         .output();
-    ["avahi-daemon", "avahi-browse", "dbus-daemon", "pgrep"]
+    ["avahi-daemon", "avahi-browse", "dbus-daemon", "pgrep", "python3"]
         .into_iter()
         .all(finds)
         && veth.is_ok_and(|made| made.status.success())
@@ -39,13 +39,14 @@ fn avahi_finds_the_gateway_follows_it_and_nobody_depends_on_it() {
     // Named, because this may be a container.
     let document = json!({"gateway": {"tls": {"enabled": true}}, "discovery": {"mdns": {"mode": "minimal"}}});
     fs::write(home.join("gatehouse.json5"), document.to_string()).expect("written");
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("it/discovery/network.sh");
+    let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("it/discovery");
 
     let output = Command::new("unshare")
         .args(["-n", "-m", "bash"])
-        .arg(script)
+        .arg(ours.join("network.sh"))
         .arg(binary())
         .arg(folder.path())
+        .arg(ours.join("hostile.py"))
         .output()
         .expect("a network of its own");
 
@@ -88,4 +89,6 @@ fn avahi_finds_the_gateway_follows_it_and_nobody_depends_on_it() {
     assert_eq!(line("ready"), "without a network");
     assert_eq!(line("end"), "0");
     assert_eq!(line("goodbye"), "yes");
+    assert_eq!(line("storm"), "ready");
+    assert_eq!(line("ended"), "0");
 }

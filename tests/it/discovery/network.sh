@@ -1,8 +1,9 @@
 # A network of its own (unshare -n), in which a gateway is started and Avahi is asked for it. Each finding is a line with its name.
-# $1: the program; $2: an empty folder.
+# $1: the program; $2: an empty folder; $3: somebody who has every name already.
 set -u
 gatehouse=$1
 folder=$2
+hostile=$3
 export DBUS_SYSTEM_BUS_ADDRESS="unix:path=$folder/bus" XDG_STATE_HOME="$folder/state"
 trap 'kill $(jobs -p) 2>/dev/null' EXIT
 
@@ -71,3 +72,15 @@ echo "end $?"
 gone() { timeout 10 avahi-browse -pt _openclaw-gw._tcp >"$folder/left" 2>/dev/null && ! grep -q _openclaw-gw "$folder/left"; }
 until_yes 20 gone
 echo "goodbye yes"
+
+# A storm: each name that it tries is somebody else's.
+python3 "$hostile" 198.51.100.9 >"$folder/hostile.log" 2>&1 &
+until_yes 30 grep -q there "$folder/hostile.log"
+"$gatehouse" up --home "$folder/home" --bind 0.0.0.0 --port "$port" --metrics off >"$folder/up.log" 2>&1 &
+up=$!
+until_yes 60 grep -q "Gatehouse is ready" "$folder/up.log"
+until_yes 60 grep -q "others on the network take every name" "$folder/up.log"
+"$gatehouse" healthcheck edge --port "$port" && echo "storm ready"
+kill -INT $up
+wait $up
+echo "ended $?"
