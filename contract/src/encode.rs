@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use self::parts::{Seen, base64_bytes, is_broken, only_one, range, whole};
 use crate::{
     DEPTH_MAX, FieldError,
-    json::{Scanner, Syntax, TOO_DEEP},
+    json::{self, Scanner, Syntax, TOO_DEEP},
     path::{Path, Problem, Shown, Step},
     plan::{Field, Kind, Message, Schema, Shape},
     wire::write_varint,
@@ -52,7 +52,8 @@ pub(crate) fn encode(
     unknown: &mut dyn UnknownFields,
 ) -> Result<Vec<u8>, FieldError> {
     let scanner = Scanner::new(json);
-    let out = Vec::with_capacity(json.len() / 2);
+    // What is not written to costs nothing, and growing would hold a large request twice.
+    let out = Vec::with_capacity(json.len());
     let mut encode = Encode {
         schema,
         json: scanner,
@@ -274,9 +275,16 @@ impl<'a> Encode<'a, '_> {
             }
             Kind::String => {
                 self.kind_of_next(b"\"", "a string")?;
-                let text = self.json.string()?;
-                field.bounds.length(text.len())?;
-                self.bytes(text.as_bytes());
+                let (body, escaped) = self.json.string_body()?;
+                if escaped {
+                    let begin = self.out.len();
+                    json::unescape(body, &mut self.out);
+                    field.bounds.length(self.out.len() - begin)?;
+                    self.insert_length(begin);
+                } else {
+                    field.bounds.length(body.len())?;
+                    self.bytes(body.as_bytes());
+                }
             }
             Kind::Bool => {
                 self.kind_of_next(b"tf", "a boolean")?;

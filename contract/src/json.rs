@@ -135,14 +135,16 @@ impl<'a> Scanner<'a> {
     pub(crate) fn string(&mut self) -> Result<Cow<'a, str>, Syntax> {
         let (body, escaped) = self.string_body()?;
         Ok(if escaped {
-            Cow::Owned(unescape(body))
+            let mut text = Vec::with_capacity(body.len());
+            unescape(body, &mut text);
+            Cow::Owned(String::from_utf8(text).expect("whole characters"))
         } else {
             Cow::Borrowed(body)
         })
     }
 
     /// Takes a string and hands out what stands between its quotes, checked, and whether it holds escapes.
-    fn string_body(&mut self) -> Result<(&'a str, bool), Syntax> {
+    pub(crate) fn string_body(&mut self) -> Result<(&'a str, bool), Syntax> {
         self.expect(b'"', "expected a string")?;
         let bytes = self.text.as_bytes();
         let start = self.at;
@@ -317,19 +319,21 @@ pub(crate) fn only_string(text: &str) -> Option<Range<usize>> {
     Some(end - body.len()..end)
 }
 
-/// The text that a checked string body means.
-fn unescape(body: &str) -> String {
-    let mut text = String::with_capacity(body.len());
+/// Appends the text that a checked string body means.
+pub(crate) fn unescape(body: &str, text: &mut Vec<u8>) {
+    let push = |c: char, text: &mut Vec<u8>| {
+        text.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+    };
     let mut rest = body;
     while let Some((plain, escape)) = rest.split_once('\\') {
-        text.push_str(plain);
+        text.extend_from_slice(plain.as_bytes());
         let mut letters = escape.chars();
         match letters.next() {
-            Some('b') => text.push('\u{8}'),
-            Some('f') => text.push('\u{c}'),
-            Some('n') => text.push('\n'),
-            Some('r') => text.push('\r'),
-            Some('t') => text.push('\t'),
+            Some('b') => text.push(0x8),
+            Some('f') => text.push(0xc),
+            Some('n') => text.push(b'\n'),
+            Some('r') => text.push(b'\r'),
+            Some('t') => text.push(b'\t'),
             Some('u') => {
                 let first = hex(&mut letters);
                 let code = if matches!(first, 0xd800..0xdc00) {
@@ -339,15 +343,14 @@ fn unescape(body: &str) -> String {
                 } else {
                     first
                 };
-                text.push(char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER));
+                push(char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER), text);
             }
-            Some(itself) => text.push(itself),
+            Some(itself) => push(itself, text),
             None => {}
         }
         rest = letters.as_str();
     }
-    text.push_str(rest);
-    text
+    text.extend_from_slice(rest.as_bytes());
 }
 
 fn hex(letters: &mut std::str::Chars<'_>) -> u32 {

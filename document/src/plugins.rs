@@ -55,9 +55,10 @@ pub struct PluginEntry {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-by-hand" = true))]
     pub command: Option<String>,
-    /// What the program is given, at most 64 words. Only set by editing the file.
+    /// What the program is given, at most 64 words; each may be a reference to a secret, and none is shown to readers. Everybody on a
+    /// machine sees the words of its programs: secrets belong in `env`. Only set by editing the file.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schemars(extend("x-by-hand" = true))]
+    #[schemars(with = "Vec<SecretInput>", extend("x-by-hand" = true))]
     pub args: Vec<String>,
     /// Variables of the program, at most 64; each value may be a reference to a secret. Beside them it finds `PATH`, `HOME`, the language
     /// and the time zone of `gatehouse up`, and nothing else. Only set by editing the file.

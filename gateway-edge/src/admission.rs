@@ -9,6 +9,7 @@ use gatehouse_core::net::{Gateways, HostName, PeerKey, host_of};
 use http::{HeaderMap, StatusCode, Uri, header};
 
 mod counter;
+mod marks;
 mod policy;
 #[cfg(test)]
 mod tests;
@@ -16,19 +17,6 @@ mod tests;
 pub(crate) use policy::AdmissionPolicy;
 
 pub(crate) use counter::{Bounds, Counter, Permit};
-
-/// Headers by which a proxy says for whom it asks.
-const FORWARDING: [&str; 4] = ["x-forwarded-for", "forwarded", "x-real-ip", "x-forwarded-host"];
-
-/// Further marks of a proxy. Who bears one is not refused for it, but is never taken for a program on this machine.
-const PROXY_MARKS: [&str; 6] = [
-    "via",
-    "x-forwarded-proto",
-    "x-forwarded-server",
-    "x-client-ip",
-    "true-client-ip",
-    "cf-connecting-ip",
-];
 
 /// Headers that only browsers send, and pages cannot forge (Fetch, "forbidden request-header").
 const BROWSER_MARKS: [&str; 3] = ["sec-fetch-site", "sec-fetch-mode", "sec-fetch-dest"];
@@ -185,10 +173,10 @@ impl AdmissionPolicy {
     /// anybody may stand.
     pub(crate) fn client_of(&self, way: Way<'_>, headers: &HeaderMap) -> Result<Client, Rejection> {
         let peer = self.peer_of(way);
-        if !FORWARDING.iter().any(|name| headers.contains_key(*name)) {
-            let marked = PROXY_MARKS.iter().any(|name| headers.contains_key(*name));
+        if !marks::says_for_whom(headers) {
             return Ok(match peer.reach {
-                Reach::Local if marked => Client {
+                // It is not refused for that, but never taken for a program on this machine.
+                Reach::Local if marks::has_any(headers) => Client {
                     reach: Reach::Shared,
                     ..peer
                 },

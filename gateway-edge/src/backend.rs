@@ -5,10 +5,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use bytes::Bytes;
 use gatehouse_contract::{BackendId, Identity, Method};
 use gatehouse_core::{
-    Caller, Credentials, Failure, Kind, Service,
-    client::{Peer, PeerChannel},
-    publish,
-    raw::RawBytes,
+    Caller, Credentials, Failure, Kind, Service, client::Peer, publish, raw::RawBytes,
     server::MESSAGE_BYTES_MAX,
 };
 use http::uri::PathAndQuery;
@@ -21,11 +18,13 @@ use tonic::{Code, Request, Status, Streaming, client::Grpc};
 use self::{
     large::{Expected, Held, Metered, Places},
     offer::Offer,
+    sent::Sent,
 };
 use crate::error::Refusal;
 
 pub(crate) mod large;
 pub(crate) mod offer;
+mod sent;
 
 /// How long to wait before an idempotent call whose connection was lost is tried once more: a restarting service is back
 /// within this time or not soon.
@@ -230,12 +229,13 @@ async fn unary(
     places: Option<&Places>,
     held: Held,
 ) -> Result<Answer, Status> {
+    let (channel, body) = Sent::new(peer.channel(), body);
     let (mut request, path) = request(peer, method, body, caller)?;
     // A service that knows the deadline stops working for nobody. The client's side of gRPC ends the call by it as well, and does not say
     // why: the end that is told apart from others is ours, and comes before.
     request.set_timeout(method.deadline + BEHIND_DEADLINE);
     // Without places of the service, an answer has one of its own.
-    let channel = Metered::new(peer.channel(), places.cloned().unwrap_or_default(), held.clone());
+    let channel = Metered::new(channel, places.cloned().unwrap_or_default(), held.clone());
     let mut grpc = Grpc::new(channel).max_decoding_message_size(MESSAGE_BYTES_MAX);
     grpc.ready().await.map_err(unready)?;
     let answer = grpc.unary(request, path, RawBytes).await?;
@@ -244,8 +244,9 @@ async fn unary(
 }
 
 async fn stream(peer: &Peer, method: &Method, body: Bytes, caller: &Caller) -> Result<Answer, Status> {
+    let (channel, body) = Sent::new(peer.channel(), body);
     let (request, path) = request(peer, method, body, caller)?;
-    let mut grpc: Grpc<PeerChannel> = Grpc::new(peer.channel()).max_decoding_message_size(MESSAGE_BYTES_MAX);
+    let mut grpc = Grpc::new(channel).max_decoding_message_size(MESSAGE_BYTES_MAX);
     grpc.ready().await.map_err(unready)?;
     let mut stream = grpc.server_streaming(request, path, RawBytes).await?.into_inner();
     let first = stream.message().await?;

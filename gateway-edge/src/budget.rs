@@ -39,9 +39,9 @@ impl Budgets {
     pub(crate) fn new(waiting_max: usize) -> Self {
         Self {
             unauthenticated: Budget::new(4 * MIB, MIB),
-            // A message of 25 MiB holds that much until it is parsed, and its request twice as much from then until the service has it: one
+            // A message of 25 MiB holds that much until it is parsed, and its request as much from then until the service has it: one
             // of the largest passes, such as a film of a node or an attachment. The rest is for small messages alone.
-            messages: Budget::new(84 * MIB, 8 * MIB),
+            messages: Budget::new(60 * MIB, 8 * MIB),
             waiting: Budget::new(waiting_max, 0),
         }
     }
@@ -127,6 +127,14 @@ impl Lease {
         Ok(())
     }
 
+    /// Hands all of it to somebody else, who holds now what it was leased for.
+    pub(crate) fn hand_over(&mut self) -> Self {
+        Self {
+            budget: Arc::clone(&self.budget),
+            bytes: std::mem::take(&mut self.bytes),
+        }
+    }
+
     /// Gives back all but so many bytes.
     pub(crate) fn shrink_to(&mut self, bytes: usize) {
         let less = self.bytes.saturating_sub(bytes);
@@ -164,8 +172,8 @@ mod tests {
         let (mut message, mut request) = (budgets.messages.lease(), budgets.messages.lease());
 
         assert_eq!(message.grow(PAYLOAD_MAX), Ok(()));
-        // Kept to be sent again, and what is being sent: see `Call::cost`.
-        assert_eq!(request.grow(2 * PAYLOAD_MAX + CALL_COST), Ok(()));
+        // What is kept to be sent again is what is being sent: see `Call::cost`.
+        assert_eq!(request.grow(PAYLOAD_MAX + CALL_COST), Ok(()));
         assert_eq!(budgets.messages.lease().grow(PAYLOAD_MAX), Err(UsedUp));
     }
 
@@ -179,7 +187,10 @@ mod tests {
         second.grow(20).unwrap();
         assert_eq!((first.bytes, second.bytes, budget.used()), (80, 20, 100));
 
+        let heir = first.hand_over();
         drop(first);
+        assert_eq!(budget.used(), 100, "somebody else holds it now");
+        drop(heir);
         second.grow(80).unwrap();
         drop(second);
         assert_eq!(budget.used(), 0);

@@ -36,7 +36,7 @@ use crate::{
 /// Largest parameters that are read where they are: some 50 us.
 pub(crate) const INLINE_MAX: usize = 16 * 1024;
 
-/// Larger ones that are read at once. One costs up to three times its size for a moment, and with more of them the processors
+/// Larger ones that are read at once. One costs up to twice its size for a moment, and with more of them the processors
 /// would have no time for small ones.
 pub(crate) const PARSERS_MAX: usize = 1;
 
@@ -219,10 +219,10 @@ impl Call {
         encoding.await.unwrap_or_else(|_| Err(internal()))
     }
 
-    /// The memory of a call until the service has it, by the bytes of its request: it may be sent again after a lost connection,
-    /// so it is kept beside what is being sent.
+    /// The memory of a call until the service has it, by the bytes of its request. It is kept to be sent again after a lost connection,
+    /// and what is being sent is the same bytes: see `backend::sent`.
     pub(crate) fn cost(bytes: usize) -> usize {
-        2 * bytes + CALL_COST
+        bytes + CALL_COST
     }
 
     /// Bytes of the request.

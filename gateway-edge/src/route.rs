@@ -15,7 +15,10 @@ use tokio::task::spawn_blocking;
 use crate::{
     budget::Lease,
     call::{self, Answers, CALL_COST, Call, Envelope, INLINE_MAX, Unknown},
-    connection::{Connection, inbound::Taken},
+    connection::{
+        Connection,
+        inbound::{Taken, Text},
+    },
     dialect::Dialect,
     edge::Edge,
     error::Refusal,
@@ -50,12 +53,14 @@ struct Loose<'a> {
 /// Takes in a message of a known caller.
 ///
 /// A large one is parsed beside the runtime: it takes tens of milliseconds, in which nobody else would get a word.
-pub(crate) async fn take(edge: &Arc<Edge>, connection: &Arc<Connection>, text: String) -> Taken {
+///
+/// The memory of a message is given back with its text: what is to be sent of it then is leased by its request.
+pub(crate) async fn take(edge: &Arc<Edge>, connection: &Arc<Connection>, message: Text) -> Taken {
     let Some(profile) = connection.profile.get() else {
         return Taken::Done;
     };
-    if text.len() <= INLINE_MAX {
-        return parse(edge, connection, profile, &text);
+    if message.text.len() <= INLINE_MAX {
+        return parse(edge, connection, profile, &message.text);
     }
     let Ok(_place) = edge.parsers.acquire().await else {
         return Taken::Done;
@@ -63,7 +68,7 @@ pub(crate) async fn take(edge: &Arc<Edge>, connection: &Arc<Connection>, text: S
     let parsing = {
         let (edge, connection) = (Arc::clone(edge), Arc::clone(connection));
         spawn_blocking(move || match connection.profile.get() {
-            Some(profile) => parse(&edge, &connection, profile, &text),
+            Some(profile) => parse(&edge, &connection, profile, &message.text),
             None => Taken::Done,
         })
     };

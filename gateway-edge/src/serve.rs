@@ -16,7 +16,10 @@ use tokio::{net::TcpStream, time::timeout};
 use crate::{
     admission::Permit,
     close::Close,
-    connection::{Connection, inbound::Inbound},
+    connection::{
+        Connection,
+        inbound::{Inbound, Text},
+    },
     edge::Edge,
     handshake,
     metrics::Reason,
@@ -73,7 +76,9 @@ pub(crate) async fn serve_connection(
     ));
     match first.await {
         // Boxed, because it is once in a connection's life and its task should be small.
-        Ok(Some(Some(text))) => Box::pin(handshake::answer(&edge, &connection, &nonce, &text)).await,
+        Ok(Some(Some(first))) => {
+            Box::pin(handshake::answer(&edge, &connection, &nonce, &first.text)).await;
+        }
         Ok(Some(None)) => (),
         Ok(None) => {
             ended("evicted", &Close::EVICTED);
@@ -107,7 +112,7 @@ async fn first_message(
     connection: &Connection,
     nonce: &str,
     inbound: &mut Inbound,
-) -> Option<String> {
+) -> Option<Text> {
     let challenge = || connection.send(handshake::challenge(nonce, edge.clock.now()));
     match connection.arrival.challenge {
         Challenge::AtOnce => challenge(),
@@ -122,9 +127,9 @@ async fn first_message(
 
 /// Takes messages of a known caller until the connection is over.
 async fn listen(edge: &Arc<Edge>, connection: &Arc<Connection>, inbound: &mut Inbound) {
-    while let Some(text) = inbound.next().await {
+    while let Some(message) = inbound.next().await {
         let idle = connection.in_flight.load(Ordering::Relaxed) == 0;
-        let taken = route::take(edge, connection, text).await;
+        let taken = route::take(edge, connection, message).await;
         inbound.taken(taken, idle);
     }
 }

@@ -76,8 +76,8 @@ async fn echo(upgraded: hyper::upgrade::Upgraded) {
         Arc::default(),
     );
 
-    while let Some(text) = inbound.next().await {
-        connection.send(text.into());
+    while let Some(message) = inbound.next().await {
+        connection.send(message.text.into());
         inbound.taken(Taken::Begun, true);
     }
     connection.finish().await;

@@ -206,10 +206,20 @@ fn only_a_program_on_this_machine_that_came_without_a_proxy_is_local() {
         ("127.0.0.1".to_owned(), Reach::Local)
     );
     assert_eq!(client(&policy, "::1", "x-other", "1").1, Reach::Local);
-    assert_eq!(
-        client(&policy, "127.0.0.1", "via", "1.1 tunnel"),
-        shared("127.0.0.1")
-    );
+    for (name, value) in [
+        ("via", "1.1 tunnel"),
+        ("cdn-loop", "cloudflare"),
+        ("x-original-forwarded-for", "192.0.2.1"),
+        ("fastly-client-ip", "192.0.2.1"),
+        ("tailscale-user-login", "anna@example.org"),
+        ("x-forwarded-port", "443"),
+    ] {
+        assert_eq!(
+            client(&policy, "127.0.0.1", name, value),
+            shared("127.0.0.1"),
+            "{name}"
+        );
+    }
     assert_eq!(
         client(&local_proxy, "127.0.0.1", "x-other", "1"),
         shared("127.0.0.1")

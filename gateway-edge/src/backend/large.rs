@@ -19,12 +19,13 @@ use std::{
 };
 
 use bytes::Bytes;
-use gatehouse_core::client::PeerChannel;
 use http::{Request, Response};
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tonic::{Status, body::Body};
 use tower::Service;
+
+use super::sent::Sent;
 
 /// Answers up to this size need no place.
 pub(crate) const SMALL_MAX: usize = 64 * 1024;
@@ -125,13 +126,13 @@ impl Held {
 /// A channel whose large answers need a place.
 #[derive(Debug, Clone)]
 pub(super) struct Metered {
-    channel: PeerChannel,
+    channel: Sent,
     places: Places,
     held: Held,
 }
 
 impl Metered {
-    pub(super) fn new(channel: PeerChannel, places: Places, held: Held) -> Self {
+    pub(super) fn new(channel: Sent, places: Places, held: Held) -> Self {
         Self {
             channel,
             places,

@@ -33,6 +33,14 @@ pub(crate) enum Taken {
     Done,
 }
 
+/// A whole message.
+#[derive(Debug)]
+pub(crate) struct Text {
+    pub(crate) text: String,
+    /// The memory of it.
+    _lease: Lease,
+}
+
 /// What comes from one peer.
 #[derive(Debug)]
 pub(crate) struct Inbound {
@@ -47,7 +55,7 @@ pub(crate) struct Inbound {
 
 /// What a look at the input brought.
 enum Seen {
-    Text(String),
+    Text(Text),
     /// It is the others' turn.
     Enough,
     /// Everything that has come is taken in.
@@ -92,8 +100,7 @@ impl Inbound {
     ///
     /// # Cancel safety
     /// Nothing is lost when the future is dropped: what was read stays.
-    pub(crate) async fn next(&mut self) -> Option<String> {
-        self.reader.forget();
+    pub(crate) async fn next(&mut self) -> Option<Text> {
         loop {
             if self.pace.is_full() {
                 self.pace.next_turn();
@@ -167,7 +174,8 @@ impl Inbound {
                 Ok(None) => break,
                 Ok(Some(Incoming::Text(text))) => {
                     self.pace.frame();
-                    return Seen::Text(text);
+                    let _lease = self.reader.hand_over();
+                    return Seen::Text(Text { text, _lease });
                 }
                 Ok(Some(other)) => self.answer(other),
                 Err(close) => Err(close),

@@ -58,17 +58,16 @@ impl Message {
         self.check()
     }
 
-    /// The whole text. Its memory stays leased until [`Message::forget`].
+    /// The whole text. What is leased for it is handed over with [`Message::hand_over`].
     pub(super) fn take(&mut self) -> Result<String, Close> {
         self.valid = 0;
         String::from_utf8(std::mem::take(&mut self.bytes)).map_err(|_| Close::UTF8)
     }
 
-    /// Gives back what was leased for a message that was taken.
-    pub(super) fn forget(&mut self) {
-        if self.bytes.capacity() == 0 {
-            self.lease.shrink_to(0);
-        }
+    /// What was leased for the message that was taken, to be held for as long as its text.
+    pub(super) fn hand_over(&mut self) -> Lease {
+        debug_assert!(self.bytes.capacity() == 0, "between two messages");
+        self.lease.hand_over()
     }
 
     /// Checks what is new. A character may still be cut at the end of it.
@@ -144,8 +143,9 @@ mod tests {
             "60 and 120 KiB are more than there is"
         );
         message.take().unwrap();
+        let text = message.hand_over();
         assert_eq!(budget.used(), 56 * 1024, "until it is parsed");
-        message.forget();
+        drop(text);
         assert_eq!(budget.used(), 0);
     }
 }

@@ -73,9 +73,9 @@ impl Reader {
         self.frame.map_or(0, |frame| frame.len - frame.taken)
     }
 
-    /// The last message is parsed: what was leased for it is free again.
-    pub(crate) fn forget(&mut self) {
-        self.message.forget();
+    /// What was leased for the text that was given out last, to be held for as long as that.
+    pub(crate) fn hand_over(&mut self) -> Lease {
+        self.message.hand_over()
     }
 
     /// Takes bytes from the front of `input` until something is whole. `None`: all of it was taken, more is needed.

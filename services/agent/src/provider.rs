@@ -1,5 +1,6 @@
 //! Who can be asked: the embedded echo, and any OpenAI-compatible endpoint.
 
+mod charset;
 pub(crate) mod echo;
 pub(crate) mod failure;
 mod inflate;

@@ -11,12 +11,15 @@ pub(crate) enum Error {
     /// No such channel is set up.
     #[error("channel {0} is not set up")]
     NoChannel(String),
+    /// None was named, and there is none.
+    #[error("no channel is set up: `gatehouse channels add` sets one up")]
+    NoneSetUp,
     /// No such account is set up.
     #[error("account {0} is not set up")]
     NoAccount(AccountKey),
     /// More than one channel is meant.
-    #[error("several channels are set up: name one")]
-    WhichChannel,
+    #[error("several channels are set up: name one of {}", .0.join(", "))]
+    WhichChannel(Vec<String>),
     /// No such request waits.
     #[error("no such pairing request waits; it may have ended")]
     NoRequest,
@@ -49,9 +52,9 @@ fn refusal_or_step(error: &StoreError) -> String {
 impl Error {
     pub(crate) fn kind(&self) -> Kind {
         match self {
-            Self::WhichChannel | Self::Invalid(..) => Kind::Invalid,
+            Self::WhichChannel(_) | Self::Invalid(..) => Kind::Invalid,
             Self::Store(error) => error.kind(),
-            Self::NoChannel(_) | Self::NoAccount(_) | Self::NoRequest => Kind::NotFound,
+            Self::NoChannel(_) | Self::NoneSetUp | Self::NoAccount(_) | Self::NoRequest => Kind::NotFound,
             Self::NotReady | Self::Ending => Kind::Unavailable,
             Self::StillEnding(_) => Kind::Timeout,
             Self::NotKept(failure) => failure.kind,
@@ -60,7 +63,7 @@ impl Error {
 
     fn path(&self) -> Option<&'static str> {
         match self {
-            Self::NoChannel(_) | Self::WhichChannel => Some("/channel"),
+            Self::NoChannel(_) | Self::NoneSetUp | Self::WhichChannel(_) => Some("/channel"),
             Self::NoAccount(_) => Some("/accountId"),
             Self::NoRequest => Some("/requestId"),
             Self::Invalid(path, _) => Some(path),
@@ -70,9 +73,9 @@ impl Error {
 
     fn reason(&self) -> Option<&'static str> {
         match self {
-            Self::NoChannel(_) => Some("CHANNEL_NOT_CONFIGURED"),
+            Self::NoChannel(_) | Self::NoneSetUp => Some("CHANNEL_NOT_CONFIGURED"),
             Self::NoAccount(_) => Some("ACCOUNT_NOT_CONFIGURED"),
-            Self::WhichChannel => Some("CHANNEL_SELECTION_REQUIRED"),
+            Self::WhichChannel(_) => Some("CHANNEL_SELECTION_REQUIRED"),
             Self::NoRequest => Some("PAIRING_REQUEST_NOT_FOUND"),
             Self::Store(StoreError::Full(_)) => Some("QUEUE_FULL"),
             // The word that `chat.send` says it with, so that clients know it.

@@ -1,8 +1,9 @@
-//! Secrets inside addresses: the name and password before the host, values in the query and in the fragment. What is hidden is
-//! the secret alone, so that a person still sees where the address leads.
+//! Secrets inside addresses: the name and password before the host, tokens in the path, values in the query and in the fragment. What is
+//! hidden is the secret alone, so that a person still sees where the address leads.
 
 use std::ops::Range;
 
+use gatehouse_core::secret::looks_like_token;
 use url::Url;
 
 use crate::{marker::MARKER, outline::sounds_secret};
@@ -23,6 +24,9 @@ const HARMLESS: &[&str] = &[
     "stream",
     "lang",
 ];
+
+/// Fewer characters behind `Bearer` are a word of a sentence.
+const CREDENTIAL_BYTES_MIN: usize = 16;
 
 /// Longer values are not harmless, whatever their name.
 const HARMLESS_CHARS_MAX: usize = 32;
@@ -56,7 +60,29 @@ pub(crate) fn secrets(text: &str, is_address: bool) -> Vec<Range<usize>> {
         inside(text, start..start + end, false, &mut found);
         from = start + end;
     }
+    found.extend(credentials(text));
+    found.sort_by_key(|span| span.start);
+    found.dedup_by(|later, first| later.start < first.end);
     found
+}
+
+/// What stands behind the schemes by which headers show a credential (RFC 9110, 11.4), wherever somebody wrote such a header down.
+fn credentials(text: &str) -> Vec<Range<usize>> {
+    let lower = text.to_ascii_lowercase(); // as long as the text, byte for byte
+    let after = ["bearer ", "basic "].iter().flat_map(|scheme| {
+        let begins = lower.match_indices(scheme);
+        begins.map(|(at, scheme)| at + scheme.len())
+    });
+    let span = |start: usize| {
+        let rest = text.get(start..)?;
+        let is_part = |c: char| c.is_ascii_alphanumeric() || "-._~+/=:".contains(c);
+        let end = rest.find(|c: char| !is_part(c)).unwrap_or(rest.len());
+        let value = rest.get(..end)?;
+        let is_made_up =
+            value.len() >= CREDENTIAL_BYTES_MIN && value.bytes().any(|byte| byte.is_ascii_digit());
+        is_made_up.then_some(start..start + end)
+    };
+    after.filter_map(span).collect()
 }
 
 /// What stands behind `://`.
@@ -71,9 +97,20 @@ fn inside(text: &str, span: Range<usize>, is_address: bool, found: &mut Vec<Rang
     {
         found.push(start..start + at);
     }
-    let Some(query) = rest.find(['?', '#']) else {
-        return;
-    };
+    let query = rest.find(['?', '#']);
+    if is_address {
+        let mut from = authority;
+        let path = rest
+            .get(authority..query.unwrap_or(rest.len()))
+            .unwrap_or_default();
+        for part in path.split(['/', '\\']) {
+            if looks_like_token(part) {
+                found.push(start + from..start + from + part.len());
+            }
+            from += part.len() + 1;
+        }
+    }
+    let Some(query) = query else { return };
     let mut from = query + 1;
     for piece in rest.get(from..).unwrap_or_default().split(['&', ';', '#', '?']) {
         let (name, value) = piece.split_once('=').map_or(("", piece), |pair| pair);
@@ -145,6 +182,14 @@ mod tests {
                 "https://host.example/v1#access_token=",
             ),
             (
+                "https://host.example/services/T000/B000/hunter22hunter22hunter22?v=1",
+                "https://host.example/services/T000/B000/__OPENCLAW_REDACTED__?v=1",
+            ),
+            (
+                "https://api.example/bot123456:hunter22hunter22hunter22/sendMessage",
+                "https://api.example/__OPENCLAW_REDACTED__/sendMessage",
+            ),
+            (
                 "https://me:x@host.example/?version=hunter22hunter22hunter22hunter22hunter22",
                 "@host.example/?version=",
             ),
@@ -176,6 +221,8 @@ mod tests {
         for address in [
             "http://127.0.0.1:11434/v1",
             "https://h/v1?api-version=2024-10-21",
+            "https://h/openai/deployments/gpt-4o-mini-2024-07-18/v1",
+            "https://h/models/meta-llama/Meta-Llama-3.1-70B-Instruct-Turbo",
             "https://h/a@b?",
             "",
             "text",
@@ -187,6 +234,7 @@ mod tests {
             "mail me@x.example",
             "a?b=c",
             "https://@x",
+            "the bearer of this letter, a basic understanding-of-things",
         ] {
             assert_eq!(hide(text, false), None, "{text}");
         }
@@ -194,6 +242,18 @@ mod tests {
 
     #[test]
     fn in_other_texts_the_form_and_the_name_tell() {
+        for (text, shown) in [
+            (
+                "authorization=Bearer hunter22-of-the-home",
+                "authorization=Bearer __OPENCLAW_REDACTED__",
+            ),
+            (
+                "Authorization: basic bWU6aHVudGVyMjI=, x=1",
+                "Authorization: basic __OPENCLAW_REDACTED__, x=1",
+            ),
+        ] {
+            assert_eq!(hide(text, false).as_deref(), Some(shown));
+        }
         let text = "ask https://me:pw@h/x?q=1&token=abc and 'https://h?api_key=def' or https://h/?X-Amz-Signature=ghi";
 
         let shown = hide(text, false).expect("three secrets");

@@ -19,6 +19,17 @@ pub(crate) struct Entry {
 
 /// The smallest part around a place that can be left out. `None`: a mistake there refuses the document.
 pub(crate) fn around(place: &Path, document: &Value) -> Option<Entry> {
+    smallest(place, document).or_else(|| {
+        // A key without a value says what a key that is not there says.
+        let says_nothing = place.get(document).is_some_and(Value::is_null);
+        (says_nothing && !place.steps().is_empty()).then(|| Entry {
+            place: place.clone(),
+            instead: None,
+        })
+    })
+}
+
+fn smallest(place: &Path, document: &Value) -> Option<Entry> {
     let keys: Vec<&str> = place
         .steps()
         .iter()
@@ -35,6 +46,11 @@ pub(crate) fn around(place: &Path, document: &Value) -> Option<Entry> {
         ["messages", "queue", "byChannel" | "debounceMsByChannel", _, ..] => 4,
         ["messages", "queue", _, ..] => 3,
         ["messages", "queue"] => 2,
+        // When a conversation ends and is forgotten: without it no more people share one.
+        ["session", rest @ ..] => 1 + in_session(rest)?,
+        // The network is told nothing.
+        ["discovery", ..] => 1,
+        ["cron", rest @ ..] => 1 + in_cron(rest),
         // A rule with scopes of its own keeps people apart, and without it they may share a conversation.
         ["bindings", "[]", ..] if place.first(2).key("session").get(document).is_some() => return None,
         ["bindings", "[]", ..] => 2,
@@ -97,6 +113,25 @@ fn in_models(keys: &[&str]) -> usize {
     }
 }
 
+fn in_session(keys: &[&str]) -> Option<usize> {
+    Some(match keys {
+        ["resetTriggers", "[]", ..] | ["resetByType" | "resetByChannel" | "maintenance", _, ..] => 2,
+        [
+            "reset" | "resetTriggers" | "resetByType" | "resetByChannel" | "maintenance",
+            ..,
+        ] => 1,
+        _ => return None,
+    })
+}
+
+fn in_cron(keys: &[&str]) -> usize {
+    match keys {
+        ["webhookSsrfPolicy", "allowedHostnames", "[]", ..] => 3,
+        [_, ..] => 1,
+        [] => 0,
+    }
+}
+
 fn in_channels(keys: &[&str]) -> Option<usize> {
     Some(match keys {
         ["defaults", ..] => return None,
@@ -109,7 +144,8 @@ fn in_channels(keys: &[&str]) -> Option<usize> {
 }
 
 /// What stands for a channel, an account or a group that cannot be used: it is off. Deliveries to it wait, and nobody is heard there;
-/// without an entry of its own a group would fall under the rule for every group.
+/// without an entry of its own a group would fall under the rule for every group. So are jobs and discovery, which are on where nobody
+/// says otherwise.
 fn instead(place: &Path, document: &Value) -> Option<Value> {
     let keys = place.steps();
     let key = |at: usize| match keys.get(at) {
@@ -118,6 +154,9 @@ fn instead(place: &Path, document: &Value) -> Option<Value> {
     };
     let off = json!({"enabled": false});
     match keys.len() {
+        1 if key(0) == "discovery" => Some(json!({"mdns": {"mode": "off"}})),
+        1 if key(0) == "cron" => Some(off),
+        2 if key(0) == "cron" && key(1) == "enabled" => Some(Value::Bool(false)),
         2 if key(0) == "channels" => {
             let accounts = place.get(document)?.get("accounts").and_then(Value::as_object);
             let ids = accounts.into_iter().flat_map(Map::keys);
@@ -181,6 +220,18 @@ mod tests {
             ("plugins.entries.kitchen.endpoint", "plugins.entries.kitchen"),
             ("plugins.entries.kitchen.overrides[1]", "plugins.entries.kitchen"),
             ("plugins.entries", "plugins.entries"),
+            ("session.reset.mode", "session.reset"),
+            ("session.resetByType.group.atHour", "session.resetByType.group"),
+            ("session.resetByChannel.irc.mode", "session.resetByChannel.irc"),
+            ("session.resetTriggers[2]", "session.resetTriggers[2]"),
+            ("session.maintenance.pruneAfter", "session.maintenance.pruneAfter"),
+            ("session.maintenance", "session.maintenance"),
+            ("discovery.mdns.mode", "discovery"),
+            ("cron.skipMissedJobs", "cron.skipMissedJobs"),
+            (
+                "cron.webhookSsrfPolicy.allowedHostnames[1]",
+                "cron.webhookSsrfPolicy.allowedHostnames[1]",
+            ),
         ] {
             assert_eq!(left_out(mistake, &json!({})).as_deref(), Some(part), "{mistake}");
         }
@@ -200,8 +251,12 @@ mod tests {
             "gateway.auth.mode",
             "gateway.auth.tokenScopes",
             "gateway.auth.rateLimit.maxAttempts",
+            "session",
+            "session.scope",
             "session.dmScope",
+            "session.groupScope",
             "session.identityLinks",
+            "session.identityLinks.alice[0]",
             "channels.defaults.groupPolicy",
             "bindings[0].match",
             "secrets.dirs",
@@ -209,6 +264,15 @@ mod tests {
         ] {
             assert_eq!(left_out(place, &document), None, "{place}");
         }
+    }
+
+    #[test]
+    fn a_key_without_a_value_is_left_out_wherever_it_stands() {
+        let document = json!({"gateway": null, "session": {"dmScope": null}, "secrets": {"dirs": [null]}});
+        for place in ["gateway", "session.dmScope", "secrets.dirs[0]"] {
+            assert_eq!(left_out(place, &document).as_deref(), Some(place), "{place}");
+        }
+        assert_eq!(left_out("", &Value::Null), None);
     }
 
     #[test]
@@ -223,6 +287,12 @@ mod tests {
         );
         assert_eq!(instead("channels.irc.accounts.home.nick"), Some(off.clone()));
         assert_eq!(instead("channels.irc.groups.#a.allowFrom"), Some(off));
+        assert_eq!(
+            instead("discovery.mdns.mode"),
+            Some(json!({"mdns": {"mode": "off"}}))
+        );
+        assert_eq!(instead("cron.enabled"), Some(Value::Bool(false)));
+        assert_eq!(instead("cron.webhookToken"), None);
         assert_eq!(instead("models.providers.a.api"), None);
     }
 }

@@ -46,12 +46,9 @@ fn inside(place: &Place, path: &str, rows: &mut String) {
         if form.get("additionalProperties").is_some_and(Value::is_object) && !named.is_secret() {
             inside(&named, &format!("{path}.<name>"), rows);
         }
-        if form.get("items").is_some_and(Value::is_object) {
-            inside(
-                &place.narrowed(form).step(&Step::Index(0)),
-                &format!("{path}[]"),
-                rows,
-            );
+        let item = place.narrowed(form).step(&Step::Index(0));
+        if form.get("items").is_some_and(Value::is_object) && !item.is_secret() {
+            inside(&item, &format!("{path}[]"), rows);
         }
     }
 }
@@ -117,6 +114,8 @@ fn value_of(place: &Place) -> String {
         let item = place.step(&Step::Index(0));
         return if item.is_unknown() {
             "a list".to_owned()
+        } else if item.is_secret() {
+            "a list of: secrets".to_owned()
         } else {
             format!("a list of: {}", value_of(&item))
         };

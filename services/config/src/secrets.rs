@@ -138,6 +138,7 @@ pub(crate) fn resolve(written: &Value, sources: &Sources) -> Resolved {
         providers: written.get("secrets").unwrap_or(&Value::Null),
         dirs: sources.dirs(written),
         brought: Brought::of(written),
+        unused: unused(written),
         out: Resolved::default(),
     };
     let value = resolver.value(written, &Place::root(), &Path::default(), true);
@@ -154,12 +155,15 @@ struct Resolver<'s> {
     dirs: Vec<PathBuf>,
     /// Where names say what is a secret, because no type does.
     brought: Brought,
+    /// Secrets that nothing asks for as the document stands.
+    unused: Vec<Path>,
     out: Resolved,
 }
 
 impl Resolver<'_> {
     /// `active` is false inside what is switched off: a reference there may lead nowhere.
     fn value(&mut self, value: &Value, place: &Place, path: &Path, active: bool) -> Value {
+        let active = active && !self.unused.contains(path);
         let needed = active && (!place.is_unknown() || self.brought.holds(path));
         let is_secret = self.is_secret(place, path);
         match value {
@@ -168,7 +172,7 @@ impl Resolver<'_> {
                 Value::from(self.reference(value, path, needed))
             }
             Value::Object(object) => {
-                let on = value.get("enabled").and_then(Value::as_bool) != Some(false) || !in_channels(path);
+                let on = value.get("enabled").and_then(Value::as_bool) != Some(false) || acts_without(path);
                 let child = |this: &mut Self, key: &String, child: &Value| {
                     let step = Step::Key(key.clone());
                     this.value(child, &place.step(&step), &path.with(step), active && on)
@@ -338,8 +342,22 @@ impl Resolver<'_> {
     }
 }
 
-fn in_channels(path: &Path) -> bool {
-    matches!(path.steps().first(), Some(Step::Key(key)) if key == "channels")
+/// Whether something inside acts although the whole is switched off: a job can be run by hand.
+fn acts_without(path: &Path) -> bool {
+    *path == Path::of(["cron"])
+}
+
+/// What is not asked for although nobody switched it off: the password while another credential is asked for, and everything of hooks
+/// while nobody switched them on.
+fn unused(written: &Value) -> Vec<Path> {
+    let mut unused = Vec::new();
+    if written.pointer("/gateway/auth/mode").and_then(Value::as_str) != Some("password") {
+        unused.push(Path::of(["gateway", "auth", "password"]));
+    }
+    if written.pointer("/hooks/enabled").and_then(Value::as_bool) != Some(true) {
+        unused.push(Path::of(["hooks"]));
+    }
+    unused
 }
 
 #[cfg(test)]

@@ -97,9 +97,88 @@ pub(crate) fn digest(text: &str) -> [u8; 32] {
     Sha256::digest(text.as_bytes()).into()
 }
 
+/// The fewest letters and digits of a token: what has less can be guessed.
+const TOKEN_CHARS_MIN: usize = 20;
+
+/// Whether a part of a path is a token rather than a name: platforms give out addresses that open something to whoever knows them, and
+/// such a part is what makes them so. Names have words in them; a token changes from letters to digits and from small to capital ones at
+/// nearly every place, or has no word apart from another.
+///
+/// ```
+/// use gatehouse_core::secret::looks_like_token;
+///
+/// assert!(looks_like_token("AAEhBP0av28kX9qmQ2vL7pR4wZ8kX9qmQ2v"));
+/// assert!(!looks_like_token("Meta-Llama-3.1-70B-Instruct-Turbo"));
+/// ```
+#[must_use]
+pub fn looks_like_token(part: &str) -> bool {
+    let is_mixed = |run: &str| {
+        run.len() >= TOKEN_CHARS_MIN
+            && run.bytes().any(|byte| byte.is_ascii_digit())
+            && run.bytes().any(|byte| byte.is_ascii_alphabetic())
+    };
+    is_uuid(part)
+        || part.split(|c: char| !c.is_ascii_alphanumeric()).any(is_mixed)
+        || changes_all_the_time(part)
+}
+
+/// Digits, small and capital letters, of which at least two of five are followed by one of another kind.
+fn changes_all_the_time(part: &str) -> bool {
+    let kind = |byte: u8| match byte {
+        b'0'..=b'9' => 1,
+        b'a'..=b'z' => 2,
+        b'A'..=b'Z' => 4,
+        _ => 0,
+    };
+    let kinds: Vec<u8> = part.bytes().map(kind).collect();
+    let pairs = || {
+        let pairs = kinds.iter().zip(kinds.iter().skip(1));
+        pairs.filter(|(one, next)| **one > 0 && **next > 0)
+    };
+    let changes = pairs().filter(|(one, next)| one != next).count();
+    kinds.iter().filter(|kind| **kind > 0).count() >= TOKEN_CHARS_MIN
+        && kinds.iter().fold(0, |all, kind| all | kind) == 7
+        && changes * 5 >= pairs().count() * 2
+}
+
+fn is_uuid(part: &str) -> bool {
+    let groups: Vec<&str> = part.split('-').collect();
+    let is_hex = |group: &&str| group.bytes().all(|byte| byte.is_ascii_hexdigit());
+    groups.iter().map(|group| group.len()).eq([8, 4, 4, 4, 12]) && groups.iter().all(is_hex)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_part_of_an_address_that_opens_something_is_told_from_a_name() {
+        for token in [
+            "bot123456789:AAEhBP0av28kX9qmQ2vL7pR4wZ8kX9qmQ2v",
+            "bot123456789:AAE-hBP0_av28-kX9qm_Q2vL7-pR4wZ8",
+            "Xk29dkWq0aBz81LmPq73RtYu",
+            "0123456789abcdef0123456789abcdef",
+            "2f6a1f0e-8f43-4b6e-9c58-0d8b6f6c2a11",
+            "W7_q-Zp2kR9-xT4_bN8mQ1vL-c5Y",
+        ] {
+            assert!(looks_like_token(token), "{token}");
+        }
+        for name in [
+            "v1",
+            "openai",
+            "chat-completions-of-the-whole-household",
+            "gpt-4o-mini-2024-07-18",
+            "claude-3-5-sonnet-20241022-v2:0",
+            "Meta-Llama-3.1-70B-Instruct-Turbo",
+            "Qwen2.5-Coder-32B-Instruct-GGUF",
+            "my-project-123456",
+            "us-central1",
+            "1234567890123456789012",
+            "T00000000",
+        ] {
+            assert!(!looks_like_token(name), "{name}");
+        }
+    }
 
     #[test]
     fn a_secret_is_not_printed() {

@@ -13,7 +13,7 @@ use gatehouse_proto::agent::v1::FailureKind;
 use reqwest::{StatusCode, header::HeaderMap};
 
 pub(crate) use self::{callee::Callee, rules::rules, said::Said, transport::from_transport};
-use super::{Unanswered, json, redaction::Redaction, retry_after};
+use super::{Unanswered, charset::Charset, json, redaction::Redaction, retry_after};
 
 /// The most of a provider's words that is shown.
 const PREVIEW_CHARS: usize = 300;
@@ -28,7 +28,7 @@ pub(crate) fn from_response(
     if status.is_redirection() {
         return redirected(callee, status, headers);
     }
-    let said = Said::read(body);
+    let said = Said::of_text(&Charset::of(headers).whole(body));
     let mut failure = refused(callee, Some(status), &said);
     failure.retry_after = retry_after::read(headers, SystemTime::now());
     failure.status = Some(status.as_u16());

@@ -10,6 +10,7 @@ pub(crate) mod messages;
 mod models;
 mod reading;
 mod transcripts;
+mod whole;
 
 use std::time::Duration;
 

@@ -5,7 +5,7 @@ use base64::{
     Engine,
     engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD},
 };
-use gatehouse_core::Secret;
+use gatehouse_core::{Secret, secret::looks_like_token};
 use url::Url;
 
 mod ordinary;
@@ -83,6 +83,10 @@ impl Redaction {
         if !name.is_empty() || !password.is_empty() {
             self.pair(&format!("{}:{}", decoded(name), decoded(password)));
             self.pair(&format!("{name}:{password}"));
+        }
+        for part in url.path().split('/').filter(|part| looks_like_token(part)) {
+            self.add(part, KEY_BYTES_MIN);
+            self.add(&decoded(part), KEY_BYTES_MIN);
         }
         for piece in url
             .query()

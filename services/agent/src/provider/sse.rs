@@ -3,7 +3,7 @@
 //!
 //! An event whose data is a whole document is given out with its line: some servers leave out the blank line behind it.
 
-use super::json;
+use super::{charset::Charset, json};
 
 /// The longest event. A whole answer may be one, and a provider that sends more without an end is broken.
 const EVENT_BYTES_MAX: usize = 8 * 1024 * 1024;
@@ -22,9 +22,31 @@ pub(crate) struct Event {
     pub(crate) data: String,
 }
 
+impl Event {
+    /// Whether its name says that nothing follows.
+    pub(crate) fn is_end(&self) -> bool {
+        END_NAMES.iter().any(|name| self.name.eq_ignore_ascii_case(name))
+    }
+}
+
+/// What events are called that end an answer, by servers that send one in place of `[DONE]`, or beside it.
+const END_NAMES: &[&str] = &[
+    "done",
+    "end",
+    "eos",
+    "finish",
+    "finished",
+    "complete",
+    "completed",
+    "close",
+    "stream_end",
+    "message_stop",
+];
+
 /// Gathers bytes as they come from the network and gives back whole events.
 #[derive(Debug, Default)]
 pub(crate) struct Parser {
+    charset: Charset,
     line: Vec<u8>,
     event: Event,
     has_data: bool,
@@ -38,6 +60,14 @@ pub(crate) struct Parser {
 pub(crate) struct TooLong;
 
 impl Parser {
+    /// One for what is written in these letters.
+    pub(crate) fn new(charset: Charset) -> Self {
+        Self {
+            charset,
+            ..Self::default()
+        }
+    }
+
     /// Takes bytes in, and appends every event that they complete.
     pub(crate) fn push(&mut self, bytes: &[u8], events: &mut Vec<Event>) -> Result<(), TooLong> {
         for &byte in bytes {
@@ -59,7 +89,7 @@ impl Parser {
 
     /// Nothing came for a while: a line that is whole without its end is taken as if it had come.
     pub(crate) fn settle(&mut self, events: &mut Vec<Event>) {
-        let line = String::from_utf8_lossy(&self.line);
+        let line = self.charset.line(&self.line);
         let value = line.strip_prefix("data:").unwrap_or(&line);
         let document = format!("{}{value}", self.document.text);
         if is_done(value) || is_document(&document) {
@@ -90,10 +120,11 @@ impl Parser {
             line.drain(..BOM.len());
         }
         // A line is decoded whole, so a character that was split by the network is not harmed.
-        let line = String::from_utf8_lossy(&line);
+        let line = self.charset.line(&line);
         let (field, value) = line.split_once(':').unwrap_or((&line, ""));
         let value = value.strip_prefix(' ').unwrap_or(value);
         match field.trim() {
+            "DATA" | "Data" => self.data(value, events),
             "" if line.trim().is_empty() && !self.document.is_open() => self.dispatch(events),
             "data" => self.data(value, events),
             "event" => value.trim().clone_into(&mut self.event.name),
@@ -110,8 +141,14 @@ impl Parser {
         }
     }
 
-    fn data(&mut self, value: &str, events: &mut Vec<Event>) {
+    fn data(&mut self, mut value: &str, events: &mut Vec<Event>) {
         self.document = Document::default(); // what was open was none
+        // Of a server whose framework marks what its program has marked already.
+        while let Some(inner) = value.strip_prefix("data:").map(str::trim_start)
+            && (inner.starts_with(['{', '[']) || inner.starts_with("data:"))
+        {
+            value = inner;
+        }
         if std::mem::replace(&mut self.has_data, true) {
             self.event.data.push('\n');
         } else if is_done(value) || is_document(value) {
@@ -144,7 +181,8 @@ impl Parser {
 
     fn dispatch(&mut self, events: &mut Vec<Event>) {
         let event = std::mem::take(&mut self.event);
-        if std::mem::take(&mut self.has_data) {
+        // A name alone says nothing, unless it says that this was all.
+        if std::mem::take(&mut self.has_data) || event.is_end() {
             events.push(event);
         }
     }

@@ -29,6 +29,9 @@ const QUOTES: &[char] = &['`', '"', '\'', '(', '“', '‘'];
 /// The most white space that waits for what follows it.
 const SPACE_BYTES_MAX: usize = 1024;
 
+/// The longest attributes of a mark: more is a sentence that begins with one.
+const ATTRIBUTES_BYTES_MAX: usize = 100;
+
 #[derive(Debug, PartialEq, Eq)]
 struct Mark {
     open: &'static str,
@@ -302,7 +305,7 @@ fn find_open(words: &str, may: impl Fn(&Mark) -> bool) -> Option<(&'static Mark,
         MARKS
             .iter()
             .filter(|mark| may(mark))
-            .map(|mark| (mark, starts(words, mark.open)))
+            .map(|mark| (mark, opens(words, mark.open)))
     };
     marks()
         .find(|(_, found)| matches!(found, Match::Full(_)))
@@ -320,6 +323,28 @@ fn starts_with_close(words: &str) -> Match {
         .find(|found| matches!(found, Match::Full(_)))
         .or_else(|| marks().find(|found| matches!(found, Match::Part)))
         .unwrap_or(Match::None)
+}
+
+/// Whether a text begins with an opening mark, which may have attributes: `<think effort="high">`.
+fn opens(words: &str, open: &str) -> Match {
+    let found = starts(words, open);
+    let Some(name) = open.strip_suffix('>').filter(|_| matches!(found, Match::None)) else {
+        return found;
+    };
+    let Match::Full(bytes) = starts(words, name) else {
+        return Match::None;
+    };
+    let attributes = behind(words, bytes);
+    let line = attributes.lines().next().unwrap_or_default();
+    let bounded = line
+        .get(..line.floor_char_boundary(ATTRIBUTES_BYTES_MAX))
+        .unwrap_or_default();
+    match bounded.find('>') {
+        _ if !attributes.starts_with(' ') => Match::None,
+        Some(end) => Match::Full(bytes + end + 1),
+        None if bounded.len() == attributes.len() => Match::Part,
+        None => Match::None,
+    }
 }
 
 /// Whether a text begins with a mark, in large letters or small.

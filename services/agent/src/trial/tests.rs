@@ -93,6 +93,46 @@ async fn what_a_provider_has_is_told_without_a_configuration() {
 }
 
 #[tokio::test]
+async fn a_list_of_models_is_read_packed_as_well_and_what_is_none_is_told_in_the_words_of_the_server() {
+    let packed = {
+        use std::io::Write;
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(br#"{"data":[{"id":"one"}]}"#).unwrap();
+        encoder.finish().unwrap()
+    };
+    let server = MockServer::start().await;
+    let told = ResponseTemplate::new(200)
+        .set_body_raw(packed, "application/json")
+        .insert_header("content-encoding", "gzip");
+    Mock::given(path("/v1/models"))
+        .respond_with(told)
+        .mount(&server)
+        .await;
+    let offered = offered_models("p", entry(&server.uri())).await.unwrap();
+    assert_eq!(offered[0].id, "one");
+
+    for (body, words) in [
+        (
+            r#"{"error":{"message":"the licence is over"}}"#,
+            "the licence is over",
+        ),
+        (r#"{"detail":"no workers yet"}"#, "no workers yet"),
+        ("<html><title>Sign in</title></html>", "Sign in"),
+        ("{}", "sent no list of models"),
+    ] {
+        let server = MockServer::start().await;
+        Mock::given(path("/v1/models"))
+            .respond_with(ResponseTemplate::new(200).set_body_raw(body, "application/json"))
+            .mount(&server)
+            .await;
+
+        let refused = offered_models("p", entry(&server.uri())).await.unwrap_err();
+
+        assert!(refused.message.contains(words), "{}", refused.message);
+    }
+}
+
+#[tokio::test]
 async fn without_a_name_the_model_in_use_is_tried_then_the_first_that_is_listed_then_the_first_that_it_has() {
     let server = MockServer::start().await;
     Mock::given(path("/v1/models"))

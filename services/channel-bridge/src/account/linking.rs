@@ -190,7 +190,7 @@ fn known(view: &View, named: String) -> Result<String, Error> {
     match longer.as_slice() {
         [only] => Ok((*only).clone()),
         [] => Err(Error::NoChannel(named)),
-        _ => Err(Error::WhichChannel),
+        several => Err(Error::WhichChannel(several.iter().copied().cloned().collect())),
     }
 }
 
@@ -210,7 +210,7 @@ fn waiting(view: &View) -> Result<String, Error> {
             "/channel",
             "no account waits to be linked: name the channel".to_owned(),
         )),
-        _ => Err(Error::WhichChannel),
+        several => Err(Error::WhichChannel(several.iter().copied().cloned().collect())),
     }
 }
 

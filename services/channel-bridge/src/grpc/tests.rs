@@ -1,4 +1,5 @@
 mod action;
+mod selection;
 
 use std::sync::Arc;
 
@@ -289,9 +290,8 @@ async fn a_changed_account_restarts_alone_and_a_broken_one_says_why() {
 }
 
 #[tokio::test]
-async fn a_message_is_sent_once_and_never_to_a_guessed_channel() {
-    let mut channels = one();
-    let bench = bench(&channels).await;
+async fn a_message_is_sent_once_and_another_under_its_key_is_refused() {
+    let bench = bench(&one()).await;
 
     let first = bench
         .channels
@@ -331,33 +331,6 @@ async fn a_message_is_sent_once_and_never_to_a_guessed_channel() {
             first.account_id.as_str()
         ),
         ("k", "webhook", "a")
-    );
-
-    let refused = bench
-        .channels
-        .send_message(send(Some("irc"), "k2"))
-        .await
-        .unwrap_err();
-    assert_eq!(
-        Failure::from_status(&refused).reason.as_deref(),
-        Some("CHANNEL_NOT_CONFIGURED")
-    );
-    channels["irc"] = json!({"server": "127.0.0.1", "port": 1, "tls": false, "nick": "g", "enabled": false});
-    let revision = gatehouse_core::config::Revision {
-        hash: "2".into(),
-        credentials: Vec::new(),
-        devices: Vec::new(),
-        value: config(&channels),
-    };
-    bench.config.send_replace(Some(Arc::new(revision)));
-    until("a second channel", async || {
-        (bench.status().await.1.channel_order.len() == 2).then_some(())
-    })
-    .await;
-    let refused = bench.channels.send_message(send(None, "k3")).await.unwrap_err();
-    assert_eq!(
-        Failure::from_status(&refused).reason.as_deref(),
-        Some("CHANNEL_SELECTION_REQUIRED")
     );
 }
 

@@ -98,9 +98,9 @@ impl Message {
             Some(channel) => channel.clone(),
             None => {
                 let mut channels = view.defaults.keys();
-                let only = channels.next().ok_or_else(|| Error::NoChannel("(any)".into()))?;
+                let only = channels.next().ok_or(Error::NoneSetUp)?;
                 if channels.next().is_some() {
-                    return Err(Error::WhichChannel);
+                    return Err(Error::WhichChannel(view.defaults.keys().cloned().collect()));
                 }
                 only.clone()
             }

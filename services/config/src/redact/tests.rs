@@ -55,6 +55,24 @@ fn what_was_read_can_be_written_back() {
 }
 
 #[test]
+fn what_a_plugin_is_started_with_is_not_shown_and_comes_back_as_it_was() {
+    let current = json!({"plugins": {"entries": {"kitchen": {
+        "command": "/opt/kitchen", "args": ["--token", "of-the-kitchen", "--key=of-the-cellar"],
+    }}}});
+
+    let shown = redact(&current);
+
+    assert_eq!(
+        shown["plugins"]["entries"]["kitchen"]["args"],
+        json!([MARKER, MARKER, MARKER])
+    );
+    assert_eq!(shown["plugins"]["entries"]["kitchen"]["command"], "/opt/kitchen");
+    let mut back = shown;
+    restore(&mut back, &current).expect("every word is known by its place");
+    assert_eq!(back, current);
+}
+
+#[test]
 fn the_mark_is_refused_where_no_secret_is_kept() {
     let current = json!({"gateway": {"port": 1}});
     let mut patch = json!({"gateway": {"auth": {"token": MARKER}}});

@@ -146,6 +146,44 @@ fn what_nothing_uses_may_be_missing() {
 }
 
 #[test]
+fn a_secret_of_what_is_switched_off_or_not_asked_for_may_be_missing_wherever_it_stands() {
+    let home = tempfile::tempdir().expect("a folder");
+    let missing = |written: &Value| {
+        let missing = resolve(written, &sources(&[], home.path())).missing;
+        missing.into_iter().map(|one| one.path).collect::<Vec<_>>()
+    };
+    let with = |on: bool| {
+        json!({
+            "gateway": {"auth": {"mode": if on { "password" } else { "token" }, "password": "${PASSWORD}"}},
+            "hooks": {"enabled": on, "token": "${HOOK}"},
+            "plugins": {"entries": {"kitchen": {"enabled": on, "env": {"API_KEY": "${KITCHEN}"}}}},
+            "channels": {"irc": {"nickserv": {"enabled": on, "password": "${NICK}"}}},
+        })
+    };
+
+    assert_eq!(missing(&with(false)), Vec::<String>::new());
+    assert_eq!(
+        missing(&with(true)),
+        [
+            "gateway.auth.password",
+            "hooks.token",
+            "plugins.entries.kitchen.env.API_KEY",
+            "channels.irc.nickserv.password",
+        ]
+    );
+    assert_eq!(
+        missing(&json!({"hooks": {"token": "${HOOK}"}})),
+        Vec::<String>::new(),
+        "hooks are off unless somebody switches them on"
+    );
+    assert_eq!(
+        missing(&json!({"cron": {"enabled": false, "webhookToken": "${JOBS}"}})),
+        ["cron.webhookToken"],
+        "a job can be run by hand all the same"
+    );
+}
+
+#[test]
 fn sources_of_later_are_refused_in_clear_words() {
     let home = tempfile::tempdir().expect("a folder");
     let written = json!({"gateway": {"auth": {"token": {"source": "exec", "provider": "vault", "id": "x"}}}});

@@ -124,6 +124,11 @@ const WORDS: &[(FailureKind, &[&[&str]])] = &[
             &["n_ctx"],
             &["larger than the maximum", "tokens"],
             &["range of input length"],
+            // As Zhipu, Baidu and others say it: "exceeds the context", "input is too long".
+            &["超", "上下文"],
+            &["上下文", "超"],
+            &["输入", "过长"],
+            &["输入", "超出"],
         ],
     ),
     (
@@ -190,6 +195,7 @@ const WORDS: &[(FailureKind, &[&[&str]])] = &[
             &["unauthorized"],
             &["unauthenticated"],
             &["login fail"],
+            &["authentication error"],
         ],
     ),
     (
@@ -259,23 +265,43 @@ pub(super) fn kind(status: Option<u16>, said: &Said) -> FailureKind {
     };
     // Some servers put every failure of theirs under these two words: what the sentence says goes before them.
     let is_vague = |kind: &FailureKind| matches!(kind, FailureKind::Unavailable | FailureKind::Timeout);
-    by_code
-        .filter(|kind| !is_vague(kind))
+    // Groq and OpenAI put what can never pass under the code of what will pass later.
+    let too_large = is_more_than_a_minute_has(&words).then_some(FailureKind::Context);
+    too_large
+        .or(by_code.filter(|kind| !is_vague(kind)))
         .or(by_status)
         .or_else(|| by_words().filter(|kind| is_possible(*kind, status)))
         .or(by_code.filter(|kind| is_possible(*kind, status)))
         .unwrap_or(match status {
             Some(403) => FailureKind::Auth,
             Some(408 | 504 | 524) => FailureKind::Timeout,
+            // Too early: it will be there later (RFC 8470).
+            Some(425) => FailureKind::Unavailable,
             Some(413) => FailureKind::Context,
             Some(500..=599) => FailureKind::Unavailable,
             _ => FailureKind::Rejected,
         })
 }
 
+/// Whether one request has more tokens than a minute allows, so that waiting changes nothing: "Limit 6000, Requested 9000".
+fn is_more_than_a_minute_has(words: &str) -> bool {
+    let number = |name: &str| -> Option<u64> {
+        let (_, behind) = words.split_once(name)?;
+        let digits: String = behind
+            .trim_start_matches([' ', ':'])
+            .chars()
+            .take_while(char::is_ascii_digit)
+            .collect();
+        digits.parse().ok()
+    };
+    let limits = number("limit ").zip(number("requested "));
+    words.contains("request too large") && limits.is_some_and(|(limit, requested)| requested > limit)
+}
+
 /// Words alone do not make an outage of a refusal: a parameter may be called `timeout`.
 fn is_possible(kind: FailureKind, status: Option<u16>) -> bool {
-    let refused = matches!(status, Some(400..=499) if status != Some(408));
+    // A conflict is how some servers say that their model is being loaded.
+    let refused = matches!(status, Some(400..=499) if !matches!(status, Some(408 | 409)));
     !(refused && matches!(kind, FailureKind::Unavailable | FailureKind::Timeout))
 }
 

@@ -62,8 +62,7 @@ pub(crate) struct Said {
 
 impl Said {
     /// Reads the body of a refusal.
-    pub(crate) fn read(body: &[u8]) -> Self {
-        let text = String::from_utf8_lossy(body);
+    pub(crate) fn of_text(text: &str) -> Self {
         let text = text.trim_start_matches('\u{feff}').trim();
         if let Some(parsed) = json::parse(text) {
             return Self::of(&parsed.value);
@@ -151,7 +150,7 @@ impl Said {
         let before = self.words.len();
         // An object or a list behind `error` is the whole of it; a word there is often only a code beside the message.
         let errors = || {
-            ["error", "errors", "base_resp"]
+            ["error", "errors", "issues", "base_resp"]
                 .iter()
                 .filter_map(|key| map.get(*key))
         };

@@ -24,6 +24,8 @@ enum Cause {
     Handshake,
     /// It speaks, and no HTTP.
     NoHttp,
+    /// Its answer has more or longer headers than anybody reads.
+    LargeHead,
     /// It accepted, and hung up without an answer.
     HungUp,
     /// An answer broke off.
@@ -71,6 +73,9 @@ pub(crate) fn from_transport(callee: &Callee<'_>, error: &reqwest::Error) -> Una
                 "{away}: it speaks no HTTP there{reason}. Check port and scheme (http:// or https://) of {entry}"
             )
         }
+        Cause::LargeHead => format!(
+            "provider {provider} at {origin} answered with more headers than are read. Look at what a proxy before it adds"
+        ),
         Cause::HungUp => format!(
             "provider {provider} at {origin} closed the connection without an answer. Look into its log"
         ),
@@ -146,6 +151,7 @@ fn cause(error: &reqwest::Error) -> Cause {
         return Cause::BrokenOff;
     }
     match links().find_map(|link| link.downcast_ref::<hyper::Error>()) {
+        Some(http) if http.is_parse_too_large() => Cause::LargeHead,
         Some(http) if http.is_parse() => Cause::NoHttp,
         Some(http) if http.is_incomplete_message() || http.is_canceled() || http.is_closed() => Cause::HungUp,
         _ if matches!(

@@ -4,7 +4,10 @@
 use gatehouse_proto::agent::v1::Usage;
 use serde_json::{Map, Value};
 
-use crate::{program::CallPiece, provider::StopReason};
+use crate::{
+    program::CallPiece,
+    provider::{StopReason, failure::Said},
+};
 
 /// What one document says.
 #[derive(Debug, Default, PartialEq)]
@@ -37,9 +40,30 @@ const DEPTH_MAX: usize = 4;
 /// Calls of tools in one answer at most: more than any model makes.
 pub(super) const CALLS_MAX: usize = 128;
 
+/// Where some servers and the gateways before them put the whole of an answer.
+const WRAPPERS: [&str; 4] = ["data", "result", "output", "response"];
+
+/// The error of the one answer that is read, where it stands beside the answer (OpenRouter).
+pub(super) fn error(value: &Value) -> Option<Said> {
+    let choices = value.get("choices")?.as_array()?;
+    choices.iter().find_map(|choice| Said::in_answer(choice, false))
+}
+
 /// Reads a document. `None`: it is no part of an answer.
 pub(super) fn read(value: &Value) -> Option<Chunk> {
     let map = value.as_object()?;
+    if !map.contains_key("choices")
+        && let Some(inner) = WRAPPERS.iter().find_map(|key| map.get(*key)?.as_object())
+        && ["choices", "response", "message"]
+            .iter()
+            .any(|key| inner.contains_key(*key))
+    {
+        return unwrapped(inner);
+    }
+    unwrapped(map)
+}
+
+fn unwrapped(map: &Map<String, Value>) -> Option<Chunk> {
     let mut chunk = Chunk {
         usage: usage(map),
         ..Chunk::default()
@@ -57,7 +81,7 @@ pub(super) fn read(value: &Value) -> Option<Chunk> {
                 chunk.choice(choice);
             }
         }
-        Some(Value::Object(_)) => chunk.choice(&map["choices"]),
+        Some(choice @ Value::Object(_)) => chunk.choice(choice),
         _ => chunk.own(map)?,
     }
     Some(chunk)
@@ -152,7 +176,8 @@ impl Chunk {
                     .refusal
                     .push_str(&part.get("refusal").map(words).unwrap_or_default()),
                 None | Some("text" | "output_text") => {
-                    if let Some(text) = part.get("text").or(part.get("content")) {
+                    let words = ["text", "content", "value"];
+                    if let Some(text) = words.iter().find_map(|key| part.get(*key)) {
                         self.content(text, depth + 1);
                     }
                 }
@@ -172,6 +197,15 @@ impl Chunk {
         {
             self.text.push_str(text);
             self.thinking = map.get("thinking").map(words).unwrap_or_default();
+        } else if map.get("role").and_then(Value::as_str) == Some("assistant")
+            && let Some(content) = map.get("content")
+        {
+            // A message alone, with what ended it beside it (Anthropic).
+            self.content(content, 0);
+            self.stop_reason = map
+                .get("stop_reason")
+                .and_then(Value::as_str)
+                .and_then(|reason| StopReason::read(reason.to_owned()));
         } else if self.usage.is_none() && map.get("done") != Some(&Value::Bool(true)) {
             return None;
         }

@@ -8,6 +8,7 @@ use crate::{
     program::CallPiece,
     provider::{
         StopReason,
+        charset::Charset,
         failure::Said,
         inflate::Inflate,
         json::{self, Joiner},
@@ -53,6 +54,8 @@ pub(super) struct End {
     pub(super) is_cut: bool,
     /// The beginning of a body that is nothing of the kind.
     pub(super) stray: String,
+    /// The first document that is no part of an answer.
+    pub(super) foreign: String,
     /// How many events before the end could not be read.
     pub(super) passed_over: usize,
 }
@@ -75,9 +78,10 @@ pub(super) struct Decoder {
 }
 
 impl Decoder {
-    /// One that hands on what each event said by itself, also when many come at once.
-    pub(super) fn verbatim(is_verbatim: bool) -> Self {
+    /// One for what is written in these letters. `is_verbatim`: it hands on what each event said by itself, also when many come at once.
+    pub(super) fn new(charset: Charset, is_verbatim: bool) -> Self {
         Self {
+            parser: sse::Parser::new(charset),
             is_verbatim,
             ..Self::default()
         }
@@ -160,6 +164,10 @@ impl Decoder {
                 self.fail(Said::words(&event.data));
                 return;
             }
+            if event.is_end() {
+                self.end.is_done = true;
+                return;
+            }
             if self.end.stray.is_empty() {
                 event.data.trim().clone_into(&mut self.end.stray);
             }
@@ -171,12 +179,20 @@ impl Decoder {
         };
         if let Some(said) = Said::in_answer(&parsed.value, is_error) {
             self.fail(said);
+        } else if let Some(said) = chunk::error(&parsed.value) {
+            self.fail(said);
         } else if let Some(chunk) = chunk::read(&parsed.value) {
             self.end.chunks += 1;
             self.say(chunk, parsed.has_halves, out);
-        } else if self.end.instead.is_none() {
-            self.end.instead = Said::instead_of_answer(&parsed.value);
+        } else {
+            if self.end.instead.is_none() {
+                self.end.instead = Said::instead_of_answer(&parsed.value);
+            }
+            if self.end.foreign.is_empty() {
+                event.data.trim().clone_into(&mut self.end.foreign);
+            }
         }
+        self.end.is_done |= event.is_end();
     }
 
     /// An error behind a whole answer changes nothing about the answer.
@@ -267,7 +283,7 @@ impl Decoder {
     fn give(&mut self, pieces: Vec<Piece>, out: &mut Vec<Piece>) {
         for piece in pieces {
             match &piece {
-                Piece::Text(text) => self.end.has_text |= !text.trim().is_empty(),
+                Piece::Text(text) => self.end.has_text |= has_words(text),
                 Piece::Thinking(text) => self.end.has_thought |= !text.trim().is_empty(),
                 Piece::WasThinking => {
                     self.end.has_thought |= self.end.has_text;
@@ -282,6 +298,15 @@ impl Decoder {
             }
         }
     }
+}
+
+/// Whether anything can be read in it: neither white space nor what has no width is.
+fn has_words(text: &str) -> bool {
+    const WITHOUT_WIDTH: [char; 6] = [
+        '\u{200b}', '\u{200c}', '\u{200d}', '\u{2060}', '\u{feff}', '\u{ad}',
+    ];
+    text.chars()
+        .any(|c| !c.is_whitespace() && !WITHOUT_WIDTH.contains(&c))
 }
 
 #[cfg(any(test, feature = "fuzzing"))]

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use futures::StreamExt;
 use gatehouse_proto::agent::v1::{
     EmbedTextsRequest, EmbedTextsResponse, EmbeddingUsage, FailureKind, TextVector,
 };
@@ -10,7 +9,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tokio::time::timeout;
 
-use super::{Endpoint, reading};
+use super::{
+    Endpoint, reading,
+    whole::{self, Unread},
+};
 use crate::provider::{Unanswered, failure};
 
 /// The longest that vectors are waited for: a model may have to be loaded.
@@ -88,16 +90,15 @@ impl Endpoint {
         if !response.status().is_success() {
             return Err(reading::refusal(&callee, response).await);
         }
-        let (mut body, mut bytes) = (Vec::new(), response.bytes_stream());
-        while let Some(piece) = bytes.next().await {
-            let piece = piece.map_err(|error| failure::from_transport(&callee, &error))?;
-            body.extend_from_slice(&piece);
-            if body.len() > ANSWER_BYTES_MAX {
+        let told = match whole::read(&callee, response, ANSWER_BYTES_MAX).await {
+            Ok(told) => told,
+            Err(Unread::TooLong) => {
                 let what = "sent more vectors than fit into one answer: ask for fewer texts at once";
                 return Err(self.no_vectors(FailureKind::Rejected, what));
             }
-        }
-        read(&body, request.input.len())
+            Err(Unread::Failed(why)) => return Err(why),
+        };
+        read(&told.text, request.input.len())
             .map(|(embeddings, usage)| EmbedTextsResponse {
                 model: self.name.to_string(),
                 embeddings: embeddings
@@ -106,7 +107,7 @@ impl Endpoint {
                     .collect(),
                 usage: Some(usage),
             })
-            .ok_or_else(|| self.no_vectors(FailureKind::Unavailable, "did not send one vector for each text"))
+            .ok_or_else(|| told.refused(&callee, "did not send one vector for each text"))
     }
 
     fn no_vectors(&self, kind: FailureKind, what: &str) -> Unanswered {
@@ -117,8 +118,8 @@ impl Endpoint {
 }
 
 /// One vector for each text, in their order.
-fn read(body: &[u8], texts: usize) -> Option<(Vec<String>, EmbeddingUsage)> {
-    let Told { data, usage } = serde_json::from_slice(body).ok()?;
+fn read(text: &str, texts: usize) -> Option<(Vec<String>, EmbeddingUsage)> {
+    let Told { data, usage } = serde_json::from_str(text).ok()?;
     let mut vectors: Vec<Option<String>> = vec![None; texts];
     for (place, row) in data.into_iter().enumerate() {
         let vector = row.embedding.get();
@@ -147,14 +148,14 @@ mod tests {
 
     #[test]
     fn vectors_stand_in_the_order_of_the_texts_as_they_were_written() {
-        let body = br#"{"data":[{"index":1,"embedding":[2e-3, 0.1]},{"index":0,"embedding":"AACAPw=="}],
+        let body = r#"{"data":[{"index":1,"embedding":[2e-3, 0.1]},{"index":0,"embedding":"AACAPw=="}],
             "usage":{"prompt_tokens":5,"total_tokens":6}}"#;
 
         let (vectors, usage) = read(body, 2).unwrap();
 
         assert_eq!(vectors, [r#""AACAPw==""#, "[2e-3, 0.1]"]);
         assert_eq!((usage.prompt_tokens, usage.total_tokens), (5, 6));
-        let plain = read(br#"{"data":[{"embedding":[1]},{"embedding":[2]}]}"#, 2);
+        let plain = read(r#"{"data":[{"embedding":[1]},{"embedding":[2]}]}"#, 2);
         assert_eq!(plain.unwrap().0, ["[1]", "[2]"]);
     }
 
@@ -168,9 +169,9 @@ mod tests {
             r#"{"data":[{"embedding":null}]}"#,
             r#"{"data":[{"embedding":{"a":1}}]}"#,
         ] {
-            assert!(read(bad.as_bytes(), 1).is_none(), "{bad}");
+            assert!(read(bad, 1).is_none(), "{bad}");
         }
         let twice = r#"{"data":[{"embedding":[1],"index":0},{"embedding":[2],"index":0}]}"#;
-        assert!(read(twice.as_bytes(), 2).is_none());
+        assert!(read(twice, 2).is_none());
     }
 }

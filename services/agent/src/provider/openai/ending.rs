@@ -34,7 +34,8 @@ pub(super) fn verdict(
     if let Some(said) = end.error.as_ref().or(instead) {
         return Err(failure::in_answer(callee, said));
     }
-    if end.chunks == 0 && !end.is_done {
+    let is_understood = end.chunks > 0 || end.is_done && end.foreign.is_empty();
+    if !is_understood || !says_something && is_odd(&end) {
         return Err(nothing_understood(callee, &end));
     }
     let (provider, origin) = (callee.provider, callee.origin());
@@ -66,6 +67,12 @@ pub(super) fn verdict(
         stop_reason: end.stop_reason.unwrap_or(StopReason::Stop),
         usage: end.usage,
     })
+}
+
+/// Whether the words of the answer are in what could not be read, as nothing else says why there are none.
+fn is_odd(end: &End) -> bool {
+    let ended_in_order = matches!(end.stop_reason, None | Some(StopReason::Stop));
+    end.passed_over > 0 && ended_in_order && !end.has_thought && end.refusal.is_empty() && end.call.is_none()
 }
 
 /// Why there is no word of an answer.
@@ -127,7 +134,13 @@ fn silence(callee: &Callee<'_>, end: &End) -> Unanswered {
 /// The body holds nothing of an answer.
 fn nothing_understood(callee: &Callee<'_>, end: &End) -> Unanswered {
     let (provider, origin) = (callee.provider, callee.origin());
-    let said = Said::read(end.stray.as_bytes());
+    let said = match end.stray.is_empty() {
+        true => Said {
+            words: end.foreign.clone(), // as it stands: which words of it matter is not known
+            ..Said::default()
+        },
+        false => Said::of_text(&end.stray),
+    };
     if said.is_page {
         return failure::in_success(callee, StatusCode::OK, &said);
     }

@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use futures::StreamExt;
 use gatehouse_proto::agent::v1::FailureKind;
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::time::timeout;
 
-use super::{Endpoint, chunk, reading};
+use super::{
+    Endpoint, chunk, reading,
+    whole::{self, Unread},
+};
 use crate::provider::{Unanswered, failure, json};
 
 /// The longest that a provider may take to list its models: somebody looks at a screen.
@@ -65,15 +67,15 @@ impl Endpoint {
         if !response.status().is_success() {
             return Err(reading::refusal(&self.callee(), response).await);
         }
-        let (mut body, mut bytes) = (Vec::new(), response.bytes_stream());
-        while let Some(piece) = bytes.next().await {
-            let piece = piece.map_err(|error| failure::from_transport(&self.callee(), &error))?;
-            body.extend_from_slice(&piece);
-            if body.len() > LIST_BYTES_MAX {
+        let callee = self.callee();
+        let list = match whole::read(&callee, response, LIST_BYTES_MAX).await {
+            Ok(list) => list,
+            Err(Unread::TooLong) => {
                 return Err(self.no_list(FailureKind::Unavailable, "sent a list of models that is too long"));
             }
-        }
-        read(&body).ok_or_else(|| self.no_list(FailureKind::Unavailable, "sent no list of models"))
+            Err(Unread::Failed(why)) => return Err(why),
+        };
+        read(&list.text).ok_or_else(|| list.refused(&callee, "sent no list of models"))
     }
 
     fn no_list(&self, kind: FailureKind, what: &str) -> Unanswered {
@@ -83,9 +85,8 @@ impl Endpoint {
     }
 }
 
-fn read(body: &[u8]) -> Option<Vec<Offered>> {
-    let text = String::from_utf8_lossy(body);
-    let parsed = json::parse(text.strip_prefix('\u{feff}').unwrap_or(&text))?;
+fn read(text: &str) -> Option<Vec<Offered>> {
+    let parsed = json::parse(text.trim_start_matches('\u{feff}'))?;
     let (List::Data { data: list } | List::Models { models: list } | List::Bare(list)) =
         serde_json::from_value(parsed.value).ok()?;
     let mut models: Vec<Offered> = Vec::new();
@@ -143,7 +144,7 @@ mod tests {
     use super::*;
 
     fn ids(body: &str) -> Vec<String> {
-        let models = read(body.as_bytes()).unwrap();
+        let models = read(body).unwrap();
         models.into_iter().map(|model| model.id).collect()
     }
 
@@ -165,8 +166,8 @@ mod tests {
             ids("\u{feff}{\"data\":[{\"id\":\"a\",\"created\":1e400},{\"id\":\"b\",\"x\":NaN}]}"),
             ["a", "b"]
         );
-        assert_eq!(read(b"<html>"), None);
-        assert_eq!(read(br#"{"error":"no"}"#), None);
+        assert_eq!(read("<html>"), None);
+        assert_eq!(read(r#"{"error":"no"}"#), None);
     }
 
     #[test]
@@ -174,7 +175,7 @@ mod tests {
         let list = r#"{"data":[{"id":"a","name":"A","context_length":4096},{"id":"b","max_model_len":2048},
             {"id":"c","meta":{"n_ctx_train":8192.0}},{"id":"d","name":"d"}]}"#;
 
-        let read = read(list.as_bytes()).unwrap();
+        let read = read(list).unwrap();
 
         let seen: Vec<_> = read
             .iter()
@@ -197,7 +198,7 @@ mod tests {
             .map(|number| format!("m{number}").into())
             .collect();
 
-        let read = read(Value::from(many).to_string().as_bytes()).unwrap();
+        let read = read(&Value::from(many).to_string()).unwrap();
 
         assert_eq!(read.len(), LIST_MODELS_MAX);
     }

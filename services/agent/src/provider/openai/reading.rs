@@ -15,6 +15,7 @@ use crate::{
     answer::{Answer, TooLong},
     provider::{
         Answered, Unanswered,
+        charset::Charset,
         failure::{self, Callee},
         inflate::Inflate,
         think::Piece,
@@ -52,9 +53,9 @@ pub(super) async fn answer(
         );
         return Err(callee.failed(FailureKind::Unavailable, message));
     }
-    let framing = framing(&response);
+    let (framing, charset) = (framing(&response), Charset::of(response.headers()));
     let mut bytes = response.bytes_stream();
-    let mut decoder = Decoder::verbatim(answer.is_verbatim());
+    let mut decoder = Decoder::new(charset, answer.is_verbatim());
     let (mut stopped_at, mut heard_at) = (None, Instant::now());
     let mut settles = true;
     let broken = loop {

@@ -1,12 +1,14 @@
 //! What was said in a recording: `POST /audio/transcriptions`.
 
-use futures::StreamExt;
 use gatehouse_proto::agent::v1::FailureKind;
 use reqwest::multipart::{Form, Part};
 use serde::Deserialize;
 use tokio::time::timeout;
 
-use super::{Endpoint, reading};
+use super::{
+    Endpoint, reading,
+    whole::{self, Unread},
+};
 use crate::{
     config::Hearing,
     provider::{Unanswered, failure},
@@ -64,17 +66,16 @@ impl Endpoint {
         if !response.status().is_success() {
             return Err(reading::refusal(&callee, response).await);
         }
-        let (mut body, mut bytes) = (Vec::new(), response.bytes_stream());
-        while let Some(piece) = bytes.next().await {
-            let piece = piece.map_err(|error| failure::from_transport(&callee, &error))?;
-            body.extend_from_slice(&piece);
-            if body.len() > ANSWER_BYTES_MAX {
+        let told = match whole::read(&callee, response, ANSWER_BYTES_MAX).await {
+            Ok(told) => told,
+            Err(Unread::TooLong) => {
                 return Err(self.no_words(FailureKind::Rejected, "sent a transcript that is too long"));
             }
-        }
-        match serde_json::from_slice(&body) {
+            Err(Unread::Failed(why)) => return Err(why),
+        };
+        match serde_json::from_str(&told.text) {
             Ok(Told { text }) => Ok(text),
-            Err(_) => Err(self.no_words(FailureKind::Unavailable, "did not send a transcript")),
+            Err(_) => Err(told.refused(&callee, "did not send a transcript")),
         }
     }
 

@@ -68,6 +68,16 @@ fn what_an_address_holds_is_hidden() {
 }
 
 #[test]
+fn a_token_in_the_path_is_hidden_and_a_name_is_not() {
+    let redaction = redaction("https://h/hooks/Xk29dkWq0aBz81LmPq73RtYu/openai/v1", &[]);
+
+    assert_eq!(
+        redaction.clean("Cannot POST /hooks/Xk29dkWq0aBz81LmPq73RtYu/openai/v1"),
+        "Cannot POST /hooks/[secret]/openai/v1"
+    );
+}
+
+#[test]
 fn a_token_in_place_of_the_name_is_hidden() {
     assert_eq!(redaction("https://tok-1@h/v1", &[]).clean("tok-1?"), "[secret]?");
 }

@@ -37,6 +37,10 @@ fn thinking_between_marks_is_no_part_of_the_answer() {
         ("<reasoning>hm</reasoning>\nHello", "hm", "Hello"),
         ("<think>a</think>\n<think>b</think>Hello", "ab", "Hello"),
         ("<think></think>\n\nHello", "", "Hello"),
+        ("<think effort=\"high\">hm</think>Hello", "hm", "Hello"),
+        ("<thinking time='3 s'>hm</thinking>Hello", "hm", "Hello"),
+        ("<think about it", "", "<think about it"),
+        ("<thinker>Hello", "", "<thinker>Hello"),
         (
             "<think>if a < b </thin then</think>Hello",
             "if a < b </thin then",

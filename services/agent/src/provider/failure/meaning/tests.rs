@@ -1,7 +1,7 @@
 use super::*;
 
 fn read(status: Option<u16>, body: &str) -> FailureKind {
-    kind(status, &Said::read(body.as_bytes()))
+    kind(status, &Said::of_text(body))
 }
 
 #[test]
@@ -218,4 +218,46 @@ fn an_error_inside_an_answer_is_told_by_its_words_and_its_own_status() {
         assert_eq!(read(None, body), kind, "{body}");
         assert_eq!(read(Some(200), body), kind, "{body}");
     }
+}
+
+#[test]
+fn a_request_that_no_minute_has_room_for_is_too_long_and_waiting_is_no_advice() {
+    for (status, body) in [
+        (
+            413,
+            r#"{"error":{"message":"Request too large for model `x` on tokens per minute (TPM): Limit 6000, Requested 9000","type":"tokens","code":"rate_limit_exceeded"}}"#,
+        ),
+        (
+            429,
+            r#"{"error":{"message":"Request too large for gpt-4 on tokens per min (TPM): Limit 10000, Requested 12000.","type":"tokens","code":"rate_limit_exceeded"}}"#,
+        ),
+        (
+            400,
+            r#"{"error":{"message":"输入的文本长度超过模型上下文限制","code":"1261"}}"#,
+        ),
+    ] {
+        assert_eq!(read(Some(status), body), FailureKind::Context, "{body}");
+    }
+}
+
+#[test]
+fn a_model_that_is_being_loaded_is_out_of_order_for_a_while_under_any_status() {
+    for (status, body) in [
+        (409, r#"{"error":"model is loading"}"#),
+        (503, r#"{"error":"Loading model"}"#),
+        (425, "{}"),
+    ] {
+        assert_eq!(read(Some(status), body), FailureKind::Unavailable, "{status}");
+    }
+    assert_eq!(
+        read(Some(409), r#"{"error":"a job has this id"}"#),
+        FailureKind::Rejected
+    );
+    assert_eq!(
+        read(
+            Some(400),
+            r#"{"success":false,"errors":[{"code":10000,"message":"Authentication error"}]}"#
+        ),
+        FailureKind::Auth
+    );
 }

@@ -91,17 +91,17 @@ fn the_reason_is_found_in_every_shape_of_an_error_body() {
         (r#"{"error":{}}"#, ""),
         (r#"{"error":null}"#, ""),
     ] {
-        assert_eq!(Said::read(body.as_bytes()).words, words, "{body}");
+        assert_eq!(Said::of_text(body).words, words, "{body}");
     }
 }
 
 #[test]
 fn codes_and_the_status_inside_are_read_as_words_and_as_numbers() {
-    let said = Said::read(br#"{"error":{"code":"429","type":"Rate_Limit","innererror":{"code":"Inner"}}}"#);
+    let said = Said::of_text(r#"{"error":{"code":"429","type":"Rate_Limit","innererror":{"code":"Inner"}}}"#);
     assert_eq!(said.status, Some(429));
     assert!(said.codes.contains(&"rate_limit".to_owned()) && said.codes.contains(&"inner".to_owned()));
-    assert_eq!(Said::read(br#"{"error":{"code":503.0}}"#).status, Some(503));
-    assert_eq!(Said::read(br#"{"error":{"code":-32000}}"#).status, None);
+    assert_eq!(Said::of_text(r#"{"error":{"code":503.0}}"#).status, Some(503));
+    assert_eq!(Said::of_text(r#"{"error":{"code":-32000}}"#).status, None);
 }
 
 #[test]
@@ -146,5 +146,5 @@ fn an_error_in_the_place_of_an_answer_is_told_from_an_answer() {
 #[test]
 fn a_document_without_an_end_of_depth_is_left() {
     let deep = format!("{}\"x\"{}", "{\"error\":".repeat(60), "}".repeat(60));
-    assert_eq!(Said::read(deep.as_bytes()).words, "");
+    assert_eq!(Said::of_text(&deep).words, "");
 }

@@ -156,6 +156,26 @@ fn a_body_that_holds_no_answer_is_said_to_hold_what_it_holds() {
         (End::default(), FailureKind::Unavailable, "nothing at all"),
         (
             End {
+                foreign: r#"{"candidates":[]}"#.into(),
+                is_done: true,
+                ..End::default()
+            },
+            FailureKind::Unavailable,
+            r#"not a chat completion: {"candidates":[]}"#,
+        ),
+        (
+            End {
+                stray: "{'choices': []}".into(),
+                passed_over: 1,
+                chunks: 1,
+                stop_reason: Some(StopReason::Stop),
+                ..End::default()
+            },
+            FailureKind::Unavailable,
+            "not a chat completion: {'choices': []}",
+        ),
+        (
+            End {
                 instead: Some(Said::words("no such model: unknown model x")),
                 ..End::default()
             },

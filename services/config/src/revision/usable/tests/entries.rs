@@ -258,3 +258,43 @@ fn a_document_in_which_hardly_anything_is_right_is_refused_and_comes_to_an_end()
         );
     }
 }
+
+#[test]
+fn a_mistake_about_when_conversations_end_jobs_run_or_the_network_is_told_leaves_the_rest_running() {
+    let revision = read(&json!({
+        "session": {
+            "dmScope": "per-channel-peer",
+            "reset": {"mode": "weekly"},
+            "resetByType": {"group": {"mode": "idle", "idleMinutes": "60"}, "direct": {"mode": "daily"}},
+            "maintenance": {"pruneAfter": "thirty days", "maxEntries": 100},
+        },
+        "cron": {"enabled": "no"},
+        "discovery": {"mdns": {"mode": "quiet"}},
+    }));
+
+    let session = cut(&revision, Reader::Session);
+    assert_eq!(session["session"]["dmScope"], "per-channel-peer");
+    assert_eq!(session["session"]["resetByType"]["direct"]["mode"], "daily");
+    assert_eq!(session["session"]["resetByType"].get("group"), None);
+    assert_eq!(session["session"]["maintenance"], json!({"maxEntries": 100}));
+    assert_eq!(
+        session["cron"]["enabled"], false,
+        "not on because of a wrong word"
+    );
+    let found = warnings(&revision).join("\n");
+    for place in [
+        "cron.enabled: is off",
+        "discovery: is off",
+        "session.maintenance.pruneAfter: is left out",
+        "session.reset: is left out",
+        "session.resetByType.group: is left out",
+    ] {
+        assert!(found.contains(place), "{place} in {found}");
+    }
+    assert!(
+        refused(&json!({"session": {"dmScope": "everybody"}}))
+            .iter()
+            .any(|line| line.contains("session.dmScope")),
+        "who shares a conversation is never guessed"
+    );
+}
