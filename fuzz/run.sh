@@ -6,7 +6,7 @@ cd "$(dirname "$0")"
 seconds=${1:-30}
 shift || true
 targets=("$@")
-[ $# -gt 0 ] || targets=(frame json wire config_text sse answer irc)
+[ $# -gt 0 ] || targets=(frame json wire config_text sse answer irc ogg)
 
 for target in "${targets[@]}"; do
   echo "== fuzz: $target, $seconds s"

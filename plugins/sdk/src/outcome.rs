@@ -18,7 +18,7 @@ const AFTER_MS_MAX: u32 = 86_400_000;
 pub fn sent(platform_id: impl Into<String>) -> PartOutcome {
     PartOutcome::Sent(PartSent {
         platform_id: platform_id.into(),
-        unconfirmed: false,
+        ..PartSent::default()
     })
 }
 

@@ -1,5 +1,5 @@
-//! The reader of IRC lines as a fuzzer calls it (`fuzz/`): the same lines, however the network cuts them. The corpus is an ordinary
-//! test as well.
+//! The reader of IRC lines as a fuzzer calls it (`fuzz/`): the same lines, however the network cuts them; and of recordings. The corpora
+//! are ordinary tests as well.
 
 use std::{
     io,
@@ -10,7 +10,10 @@ use std::{
 use futures::executor::block_on;
 use tokio::io::{AsyncRead, ReadBuf};
 
-use crate::platform::irc::{line::Line, wire::Reader};
+use crate::platform::{
+    irc::{line::Line, wire::Reader},
+    web::voice::Voice,
+};
 
 /// The first byte says into which pieces the rest is cut.
 pub fn irc(data: &[u8]) {
@@ -23,6 +26,14 @@ pub fn irc(data: &[u8]) {
         lines(bytes, usize::from(*piece % 13) + 1),
         "the pieces matter"
     );
+}
+
+/// A recording is within its bounds, or none.
+pub fn ogg(data: &[u8]) {
+    if let Some(Voice { seconds, loudness }) = Voice::of(data) {
+        assert!(seconds > 0.0 && seconds <= 3600.0, "{seconds}");
+        assert!((1..=256).contains(&loudness.len()), "{} moments", loudness.len());
+    }
 }
 
 fn lines(bytes: &[u8], piece: usize) -> Vec<Line> {
@@ -58,14 +69,18 @@ impl AsyncRead for Pieces<'_> {
 mod tests {
     #[test]
     fn what_the_fuzzer_begins_with_and_what_it_found_holds() {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/irc");
-        let files: Vec<_> = std::fs::read_dir(folder)
-            .unwrap()
-            .map(|entry| entry.unwrap().path())
-            .collect();
-        assert!(files.len() >= 5, "the corpus is missing");
-        for file in files {
-            super::irc(&std::fs::read(file).unwrap());
+        type Target = fn(&[u8]);
+        let targets: [(&str, Target); 2] = [("irc", super::irc), ("ogg", super::ogg)];
+        for (target, holds) in targets {
+            let folder = format!("{}/../../fuzz/corpus/{target}", env!("CARGO_MANIFEST_DIR"));
+            let files: Vec<_> = std::fs::read_dir(folder)
+                .unwrap()
+                .map(|entry| entry.unwrap().path())
+                .collect();
+            assert!(files.len() >= 5, "the corpus of {target} is missing");
+            for file in files {
+                holds(&std::fs::read(file).unwrap());
+            }
         }
     }
 }

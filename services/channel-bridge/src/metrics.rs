@@ -311,6 +311,11 @@ impl Metrics {
     }
 
     #[cfg(test)]
+    pub(crate) fn markup_refusals(&self, account: &AccountKey) -> u64 {
+        self.plain.get_or_create(&AccountLabels::of(account)).get()
+    }
+
+    #[cfg(test)]
     pub(crate) fn get(&self, channel: &str, direction: Direction, fate: Fate) -> u64 {
         self.messages
             .get_or_create(&Labels {

@@ -10,7 +10,7 @@ pub(crate) mod signal;
 pub(crate) mod slack;
 pub(crate) mod telegram;
 mod value;
-mod web;
+pub(crate) mod web;
 pub(crate) mod webhook;
 pub(crate) mod whatsapp;
 
@@ -29,7 +29,6 @@ use crate::{
     adapter::{AccountKey, Adapter},
     guide::{Guide, Trial, Works},
     media::MediaReader,
-    metrics::Metrics,
     pace::Answers,
 };
 
@@ -69,8 +68,6 @@ pub(crate) struct Deps {
     pub(crate) clock: Clock,
     /// What the account must remember beyond its connections and the process: offsets, tokens.
     pub(crate) state: AccountState,
-    /// What is counted of it.
-    pub(crate) metrics: Metrics,
     /// What reads media that are to be sent.
     pub(crate) media: MediaReader,
 }

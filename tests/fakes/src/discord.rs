@@ -77,6 +77,8 @@ pub struct Seen {
 #[derive(Clone, Debug)]
 enum Order {
     Say(Value),
+    /// Half of it.
+    Tear(Value),
     Close(u16),
     /// It breaks without a word.
     Break,
@@ -228,6 +230,15 @@ impl Discord {
 
     /// An event as it stands, in the session.
     pub fn event(&self, kind: &str, data: Value) {
+        self.happens(kind, data, Order::Say);
+    }
+
+    /// The same, of which half is told. Whoever goes on with the session is told all of it.
+    pub fn torn(&self, kind: &str, data: Value) {
+        self.happens(kind, data, Order::Tear);
+    }
+
+    fn happens(&self, kind: &str, data: Value, order: fn(Value) -> Order) {
         let mut told = self.shared.lock();
         told.seq += 1;
         let seq = told.seq;
@@ -236,7 +247,7 @@ impl Discord {
         let live = told.live;
         let orders = told.open.iter_mut().find(|(open, _)| Some(*open) == live);
         if let Some((_, orders)) = orders {
-            orders.push(Order::Say(frame));
+            orders.push(order(frame));
         }
         drop(told);
         self.shared.changed.notify_waiters();

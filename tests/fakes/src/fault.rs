@@ -14,9 +14,14 @@ use axum::{
 use futures::stream;
 use serde_json::Value;
 
+/// Half of an answer, of whatever platform.
+pub(crate) const GARBLED: &str = r#"{"ok": true, "id": "12", "mess"#;
+
 /// How the next call of a method goes wrong.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Fault {
+    /// Nothing goes wrong: what stands behind it is for the call after this one.
+    Right,
     /// It is refused with this status and this body.
     Refuse(u16, Value),
     /// Too fast: seconds to wait.
@@ -29,6 +34,8 @@ pub enum Fault {
     Drop,
     /// It is done, and the answer breaks off.
     Lose,
+    /// It is done, and half of the answer comes as if it were whole.
+    Garble,
     /// It is done after so long, whether anybody waits for it any more or not.
     Late(Duration),
 }
@@ -43,7 +50,8 @@ impl Faults {
     }
 
     pub(crate) fn next(&mut self, method: &str) -> Option<Fault> {
-        self.0.get_mut(method).and_then(VecDeque::pop_front)
+        let next = self.0.get_mut(method).and_then(VecDeque::pop_front);
+        next.filter(|fault| *fault != Fault::Right)
     }
 }
 
@@ -55,7 +63,7 @@ pub(crate) async fn answer(fault: &Fault, waits: impl FnOnce(u64) -> Response) -
         Fault::Gateway(code) => Some((status(*code), "<html>Bad Gateway</html>").into_response()),
         Fault::Hang => std::future::pending().await,
         Fault::Drop => Some(broken()),
-        Fault::Lose | Fault::Late(_) => None,
+        Fault::Right | Fault::Lose | Fault::Garble | Fault::Late(_) => None,
     }
 }
 
@@ -84,6 +92,14 @@ fn status(code: u16) -> StatusCode {
 pub(crate) fn broken() -> Response {
     let body = stream::once(async { Err::<Vec<u8>, _>(io::Error::other("on purpose")) });
     Response::new(Body::from_stream(body))
+}
+
+/// What comes back of something that was done all the same.
+pub(crate) fn lost(fault: &Fault) -> Response {
+    match fault {
+        Fault::Garble => (StatusCode::OK, GARBLED).into_response(),
+        _ => broken(),
+    }
 }
 
 /// The first half of a file, and then no more.

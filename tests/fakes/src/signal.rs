@@ -258,7 +258,7 @@ async fn rpc(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
             return answer;
         }
         let _ = answer(&shared, &method, &parameters);
-        return fault::broken();
+        return fault::lost(&fault);
     }
     answer(&shared, &method, &parameters)
 }

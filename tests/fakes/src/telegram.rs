@@ -26,7 +26,7 @@ use self::{
     messages::{delete, draft, edit, send, send_file},
     updates::updates,
 };
-use crate::form;
+use crate::{fault::GARBLED, form};
 
 /// The bot's number.
 pub const BOT: i64 = 4242;
@@ -51,6 +51,8 @@ pub enum Fault {
     Drop,
     /// It is done, and the answer breaks off.
     Lose,
+    /// It is done, and half of the answer comes as if it were whole.
+    Garble,
     /// It is done after so long, whether or not anybody waits for the answer any more.
     Late(Duration),
     /// The group is another chat by now.
@@ -419,9 +421,13 @@ async fn call(
                 Err(_) => broken(),
             };
         }
-        Some(Fault::Lose) => {
+        Some(fault @ (Fault::Lose | Fault::Garble)) => {
             let _ = answer(&shared, &method, &body, file).await;
-            return broken();
+            return if fault == Fault::Lose {
+                broken()
+            } else {
+                GARBLED.into_response()
+            };
         }
         None => {}
     }

@@ -325,7 +325,7 @@ async fn message(
             return answer;
         }
         let _ = take(&shared, &body);
-        return fault::broken();
+        return fault::lost(&fault);
     }
     match method {
         "typing" => return fault::json(200, &json!({"success": true})),

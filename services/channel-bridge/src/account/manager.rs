@@ -366,7 +366,6 @@ impl Actor {
                 account: config.key.clone(),
                 clock,
                 state: AccountState::new(config.key.clone(), self.deps.stores.accounts.clone()),
-                metrics: self.deps.metrics.clone(),
                 media: self.deps.media.clone(),
             })),
             Err(problem) if config.waits => {

@@ -2,6 +2,7 @@
 //! [`Platform`] and list the promises with [`contract!`].
 
 pub(crate) mod choices;
+pub(crate) mod faults;
 pub(crate) mod files;
 pub(crate) mod previews;
 
@@ -150,6 +151,38 @@ pub(crate) async fn a_long_text_arrives_whole_in_parts<P: Platform>() {
     bench.stop().await;
 }
 
+pub(crate) async fn no_sign_is_torn_where_a_message_ends<P: Platform>() {
+    const FAMILY: &str = "👨‍👩‍👧‍👦";
+    let Scene {
+        _folder,
+        platform,
+        bench,
+    } = scene::<P>().await;
+    let limit = platform.adapter().capabilities().text;
+    let text = format!(
+        "x{}",
+        FAMILY.repeat(limit.max * 3 / 2 / limit.unit.size(FAMILY) + 1)
+    );
+
+    bench.say("k", &platform.person(), &text).await;
+    bench.settled().await;
+
+    let whole = until("all of it", async || {
+        let heard = platform.heard().await;
+        (heard.concat().len() >= text.len()).then_some(heard)
+    });
+    let heard = whole.await;
+    assert!(heard.len() > 1, "{heard:?}");
+    for message in &heard {
+        let rest = message.replace(FAMILY, "");
+        assert!(
+            !rest.contains(['\u{200d}', '👨', '👩', '👧', '👦']),
+            "{message:?}"
+        );
+    }
+    bench.stop().await;
+}
+
 pub(crate) async fn after_a_cut_it_goes_on<P: Platform>() {
     let Scene {
         _folder,
@@ -246,6 +279,7 @@ macro_rules! contract {
             nothing_is_acknowledged_before_it_is_committed,
             what_is_sent_arrives_in_order_with_a_receipt,
             a_long_text_arrives_whole_in_parts,
+            no_sign_is_torn_where_a_message_ends,
             after_a_cut_it_goes_on,
             typing_hints_do_no_harm,
             asked_to_end_it_ends,

@@ -42,6 +42,8 @@ pub(crate) struct Receipt {
     pub(crate) platform_id: Option<String>,
     /// The platform was given the message and is there, but never says whether it took anything.
     pub(crate) unconfirmed: bool,
+    /// The platform refused the markup, and took the words without it.
+    pub(crate) plain: bool,
 }
 
 impl Receipt {
@@ -49,8 +51,8 @@ impl Receipt {
     #[must_use]
     pub(crate) fn unconfirmed() -> Self {
         Self {
-            platform_id: None,
             unconfirmed: true,
+            ..Self::default()
         }
     }
 }
@@ -140,6 +142,11 @@ impl SendRequest {
     /// Whether nobody waits for the answer any more. Then it must not be begun: whoever asked asks again.
     pub(crate) fn abandoned(&self) -> bool {
         self.answer.as_ref().is_none_or(oneshot::Sender::is_closed)
+    }
+
+    /// What to send in its place: words for a file that cannot be sent.
+    pub(crate) fn instead(&mut self, part: SendPart) {
+        self.part = part;
     }
 
     /// From here on the platform may have it. Called before the first byte leaves.

@@ -328,6 +328,9 @@ impl Delivering {
         } = &self.worker;
         progress.sent();
         metrics.part(account);
+        if receipt.plain {
+            metrics.markup_refused(account);
+        }
         let mut step = step::settle(&account.channel, &account.account);
         step.set("messaging.message.id", receipt.platform_id.as_deref());
         let sent = Sent {

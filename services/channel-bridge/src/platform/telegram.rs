@@ -4,6 +4,7 @@
 //! behind it kept before the next question, which is what acknowledges it. The token stands in the path of every request: an
 //! address is never shown, and whatever Telegram says is looked through for the token before it is told on.
 
+mod albums;
 mod api;
 mod chats;
 mod config;
@@ -35,6 +36,7 @@ use serde_json::Value;
 use tokio::sync::OnceCell;
 
 use self::{
+    albums::Albums,
     api::{Api, ApiError},
     chats::Moves,
     config::TelegramConfig,
@@ -89,6 +91,8 @@ pub(crate) struct Telegram {
     speaker: OnceCell<Speaker>,
     /// The bot itself, from the first connection on.
     me: OnceCell<User>,
+    /// Albums that Telegram is bringing.
+    albums: Albums,
 }
 
 impl Telegram {
@@ -135,6 +139,7 @@ impl Platform for Telegram {
             api: OnceLock::new(),
             speaker: OnceCell::new(),
             me: OnceCell::new(),
+            albums: Albums::default(),
         })
     }
 }
@@ -210,7 +215,9 @@ impl Adapter for Telegram {
             return Some(refusal);
         }
         Some(match (self.me.get(), self.speaker.get()) {
-            (Some(me), Some(speaker)) => hook::take(&request, me, speaker, self.clock(), inbound).await,
+            (Some(me), Some(speaker)) => {
+                hook::take(&request, me, speaker, &self.albums, self.clock(), inbound).await
+            }
             _ => hook::answer(503, "not connected yet"),
         })
     }

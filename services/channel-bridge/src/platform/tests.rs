@@ -69,7 +69,6 @@ impl contract::Platform for People {
             account: key("a"),
             clock: Clock::system(),
             state: AccountState::new(key("a"), self.stores.accounts.clone()),
-            metrics: Metrics::default(),
             media: MediaReader::new(Arc::new(Memory::default())),
         })
     }

@@ -4,6 +4,7 @@
 pub(super) mod answering;
 pub(super) mod client;
 pub(super) mod file;
+pub(super) mod fitting;
 pub(super) mod hook;
 pub(super) mod last;
 pub(super) mod letters;
@@ -11,3 +12,4 @@ pub(super) mod outbound;
 pub(super) mod silence;
 pub(super) mod socket;
 pub(super) mod take;
+pub(crate) mod voice;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use gatehouse_core::Clock;
 
 use super::{Memory, key};
-use crate::{account::AccountState, media::MediaReader, metrics::Metrics, platform::Deps, store::Stores};
+use crate::{account::AccountState, media::MediaReader, platform::Deps, store::Stores};
 
 /// Account `a`, whose files are those of this session service.
 pub(crate) fn deps(stores: &Stores, clock: Clock, files: &Arc<Memory>) -> Deps {
@@ -13,7 +13,6 @@ pub(crate) fn deps(stores: &Stores, clock: Clock, files: &Arc<Memory>) -> Deps {
         account: key("a"),
         clock,
         state: AccountState::new(key("a"), stores.accounts.clone()),
-        metrics: Metrics::default(),
         media: MediaReader::new(files.clone()),
     }
 }

@@ -3,6 +3,9 @@
 use super::{serve::no, *};
 use crate::form::File;
 
+/// Of a message: it is spoken.
+const IS_VOICE: u64 = 1 << 13;
+
 fn words(body: &Value) -> Result<String, (u32, &'static str)> {
     let sent = body["content"].as_str().unwrap_or_default().to_owned();
     if sent.trim().is_empty() {
@@ -83,6 +86,17 @@ pub(super) fn post(told: &mut Told, channel: &str, body: &Value, file: Option<Fi
         .find(|seen| !nonce.is_empty() && seen.nonce == nonce);
     if let Some(known) = known.filter(|_| body["enforce_nonce"] == json!(true)) {
         return fault::json(200, &shown(known));
+    }
+    let is_voice = body["flags"].as_u64().is_some_and(|flags| flags & IS_VOICE != 0);
+    let recorded = &body["attachments"][0];
+    let told_of = recorded["duration_secs"]
+        .as_f64()
+        .is_some_and(|seconds| seconds > 0.0)
+        && recorded["waveform"]
+            .as_str()
+            .is_some_and(|waveform| !waveform.is_empty());
+    if is_voice && (file.is_none() || !sent.is_empty() || !told_of) {
+        return no(400, 50_161, "Voice messages must have supporting metadata");
     }
     told.last += 1;
     let id = told.last.to_string();

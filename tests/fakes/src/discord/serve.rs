@@ -37,6 +37,11 @@ async fn talk(shared: &Shared, peer: &mut Peer, number: u64) {
             let sent = match order {
                 Order::Say(_) if deaf() => Ok(()),
                 Order::Say(words) => peer.send(Message::text(words.to_string())).await,
+                Order::Tear(words) => {
+                    let words = words.to_string();
+                    let half = words.get(..words.len() / 2).unwrap_or_default().to_owned();
+                    peer.send(Message::text(half)).await
+                }
                 Order::Close(code) => {
                     let frame = CloseFrame {
                         code: CloseCode::from(code),
@@ -187,7 +192,7 @@ pub(super) async fn call(
             return fault::broken();
         }
         let _ = answer(&shared, &method, &body, file);
-        return fault::broken();
+        return fault::lost(&fault);
     }
     answer(&shared, &method, &body, file)
 }

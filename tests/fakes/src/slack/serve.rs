@@ -175,7 +175,7 @@ pub(super) async fn call(
             return fault::broken();
         }
         let _ = answer(&shared, &method, &body);
-        return fault::broken();
+        return fault::lost(&fault);
     }
     match answer(&shared, &method, &body) {
         Ok(mut result) => {

@@ -129,6 +129,17 @@ macro_rules! choices {
                     $crate::adapter::contract::choices::$name::<super::$stage>().await;
                 }
             )+
+
+            /// With the account as a process of its own.
+            mod apart {
+                type Stage = $crate::platform::isolated::tests::Isolated<super::super::$stage>;
+                $(
+                    #[tokio::test]
+                    async fn $name() {
+                        $crate::adapter::contract::choices::$name::<Stage>().await;
+                    }
+                )+
+            }
         }
     };
 }

@@ -141,6 +141,17 @@ macro_rules! files {
                     $crate::adapter::contract::files::$name::<super::$stage>().await;
                 }
             )+
+
+            /// With the account as a process of its own.
+            mod apart {
+                type Stage = $crate::platform::isolated::tests::Isolated<super::super::$stage>;
+                $(
+                    #[tokio::test]
+                    async fn $name() {
+                        $crate::adapter::contract::files::$name::<Stage>().await;
+                    }
+                )+
+            }
         }
     };
 }

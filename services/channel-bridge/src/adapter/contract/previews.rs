@@ -233,6 +233,17 @@ macro_rules! previews {
                     $crate::adapter::contract::previews::$name::<super::$stage>().await;
                 }
             )+
+
+            /// With the account as a process of its own.
+            mod apart {
+                type Stage = $crate::platform::isolated::tests::Isolated<super::super::$stage>;
+                $(
+                    #[tokio::test]
+                    async fn $name() {
+                        $crate::adapter::contract::previews::$name::<Stage>().await;
+                    }
+                )+
+            }
         }
     };
 }

@@ -51,6 +51,8 @@ pub(super) struct Refused {
     pub(super) retry_after: Option<Duration>,
     /// The silence is for the bot as a whole.
     pub(super) global: bool,
+    /// What stands between us and Discord said it, and not Discord.
+    pub(super) is_foreign: bool,
 }
 
 impl fmt::Display for Refused {
@@ -169,12 +171,14 @@ impl Api {
     }
 
     fn refused(&self, reply: &Reply) -> Refused {
+        let answer = reply.json();
+        let is_foreign = answer.is_none();
         let No {
             code,
             message,
             retry_after,
             global,
-        } = reply.json().unwrap_or_else(|| No {
+        } = answer.unwrap_or_else(|| No {
             message: "and no answer of Discord".to_owned(),
             ..No::default()
         });
@@ -185,6 +189,7 @@ impl Api {
             words: self.web.clean(&message),
             retry_after: told.or(reply.retry_after),
             global: global || reply.header("x-ratelimit-global") == Some("true"),
+            is_foreign,
         }
     }
 

@@ -15,7 +15,7 @@ use super::{
 
 /// Channels that are remembered. Beyond it all are asked for anew.
 const CHANNELS_MAX: usize = 4096;
-/// How often it is asked before a channel is taken for one that hangs nowhere.
+/// How often it is asked before the connection is made anew, over which Discord says again what was not taken.
 const TRIES: u32 = 3;
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -24,33 +24,40 @@ pub(super) struct Channels(Mutex<HashMap<String, Channel>>);
 
 impl Channels {
     /// A channel. One that nobody may look at hangs nowhere: then only a rule of its own lets people talk in it.
-    pub(super) async fn get(&self, api: &Api, id: &str) -> Channel {
+    ///
+    /// # Errors
+    /// Discord does not say it now. Taken for one that hangs nowhere, a thread would lose what is said in it, or tell it to
+    /// another agent.
+    pub(super) async fn get(&self, api: &Api, id: &str) -> Result<Channel, ApiError> {
         if let Some(known) = self.lock().get(id) {
-            return known.clone();
+            return Ok(known.clone());
         }
-        for again in 1..=TRIES {
+        let mut again = 1;
+        loop {
             match api.get::<Channel>(&["channels", id]).await {
                 Ok(channel) => {
                     self.learn(channel.clone());
-                    return channel;
+                    return Ok(channel);
                 }
-                Err(ApiError::Refused(refused)) if matches!(refused.status, 403 | 404) => {
+                Err(ApiError::Refused(refused))
+                    if matches!(refused.status, 403 | 404) && !refused.is_foreign =>
+                {
                     let unknown = Channel {
                         id: id.to_owned(),
                         ..Channel::default()
                     };
-                    self.learn(unknown);
-                    break;
+                    self.learn(unknown.clone());
+                    return Ok(unknown);
                 }
                 Err(error) => {
                     tracing::warn!(%error, "Discord does not say what a channel hangs under");
+                    if again == TRIES {
+                        return Err(error);
+                    }
                     time::sleep(RETRY * again).await;
+                    again += 1;
                 }
             }
-        }
-        Channel {
-            id: id.to_owned(),
-            ..Channel::default()
         }
     }
 

@@ -175,12 +175,22 @@ impl Gateway<'_> {
                 }
             };
             self.progress.heard();
-            let Ok(Payload { op, s, t, d }) = serde_json::from_str(&text) else {
-                tracing::warn!("a frame of Discord is not understood and left out");
-                continue;
+            let Payload { op, s, t, d } = match serde_json::from_str(&text) {
+                Ok(payload) => payload,
+                Err(error) if error.is_data() => {
+                    tracing::warn!("a frame of Discord is not understood and left out");
+                    continue;
+                }
+                // Cut off or garbled on its way: what it said is behind the place, and is said again.
+                Err(_) => {
+                    tracing::warn!("a frame of Discord is not whole; the connection is made anew");
+                    return Next::Resume;
+                }
             };
             match op {
-                DISPATCH => self.event(t.as_deref().unwrap_or_default(), &d, s).await,
+                DISPATCH if !self.event(t.as_deref().unwrap_or_default(), &d, s).await => {
+                    return Next::Resume;
+                }
                 HEARTBEAT if self.beat(socket).await.is_err() => return Next::Resume,
                 HEARTBEAT_ACK => answered = true,
                 RECONNECT => return Next::Resume,
@@ -196,8 +206,8 @@ impl Gateway<'_> {
         socket.say(beat.to_string()).await.map_err(drop)
     }
 
-    /// Takes care of an event; only then its place is passed.
-    async fn event(self, kind: &str, data: &Value, seq: Option<u64>) {
+    /// Takes care of an event; only then its place is passed. False: it has to be said again.
+    async fn event(self, kind: &str, data: &Value, seq: Option<u64>) -> bool {
         let seq = seq.unwrap_or_default();
         match kind {
             "READY" => match Ready::deserialize(data) {
@@ -216,14 +226,18 @@ impl Gateway<'_> {
                 self.progress.connected();
             }
             "MESSAGE_CREATE" | "MESSAGE_UPDATE" => {
-                let kept = self.message(data, kind == "MESSAGE_UPDATE").await;
+                let Some(kept) = self.message(data, kind == "MESSAGE_UPDATE").await else {
+                    return false;
+                };
                 self.sessions.passed(seq);
                 if kept {
                     self.sessions.keep().await;
                 }
             }
             "INTERACTION_CREATE" => {
-                let kept = self.interaction(data).await;
+                let Some(kept) = self.interaction(data).await else {
+                    return false;
+                };
                 self.sessions.passed(seq);
                 if kept {
                     self.sessions.keep().await;
@@ -245,6 +259,7 @@ impl Gateway<'_> {
             }
             _ => self.sessions.passed(seq),
         }
+        true
     }
 }
 

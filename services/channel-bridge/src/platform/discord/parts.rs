@@ -6,15 +6,10 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::markdown::markdown;
-use crate::{
-    adapter::TextUnit,
-    markup::{Document, pieces, split},
-};
+use crate::platform::web::fitting;
 
 /// What Discord takes in one message, in characters, its markup counted.
 pub(super) const CONTENT_CHARS_MAX: usize = 2000;
-/// A text of fewer characters is not cut any more for what its markup adds: it is said as it is.
-const ROOM_MIN: usize = 400;
 /// The longest nonce, in characters.
 const NONCE_CHARS: usize = 25;
 
@@ -24,27 +19,9 @@ pub(super) struct Named {
     pub(super) id: String,
 }
 
-/// A part as messages that Discord takes: one, unless its markup adds more than there is room for.
-pub(super) fn messages(text: &str, room: usize) -> Vec<String> {
-    let written = markdown(&pieces(&Document::parse(text)));
-    if written.chars().count() <= CONTENT_CHARS_MAX {
-        return vec![if written.trim().is_empty() {
-            text.to_owned()
-        } else {
-            written
-        }];
-    }
-    let half = room / 2;
-    if half < ROOM_MIN {
-        return text
-            .chars()
-            .collect::<Vec<char>>()
-            .chunks(CONTENT_CHARS_MAX)
-            .map(|chars| chars.iter().collect())
-            .collect();
-    }
-    let parts = split(TextUnit::Chars, text, half);
-    parts.iter().flat_map(|part| messages(part, half)).collect()
+/// A part as messages that Discord takes.
+pub(super) fn messages(text: &str) -> Vec<String> {
+    fitting::messages(text, CONTENT_CHARS_MAX, markdown)
 }
 
 /// The same for every attempt at this message.

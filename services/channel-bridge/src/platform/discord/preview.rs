@@ -8,13 +8,15 @@ use super::{
     api::ApiError,
     buttons::below,
     chats::Place,
-    parts::{CONTENT_CHARS_MAX, Named, messages, nonce},
+    parts::{Named, messages, nonce},
     say::Mouth,
 };
 use crate::adapter::{Preview, PreviewError, SendError, Shown};
 
 /// Discord's number for a message that is not there.
 const UNKNOWN_MESSAGE: u32 = 10_008;
+/// Its numbers for one that cannot be changed: too often for its age, and not ours.
+const NOT_CHANGED: [u32; 2] = [30_046, 50_005];
 
 impl Mouth {
     pub(super) async fn preview(&self, preview: &Preview) -> Result<Shown, PreviewError> {
@@ -25,9 +27,7 @@ impl Mouth {
             return Err(PreviewError::MustLast);
         }
         // Of what its markup makes longer than a message, the newest part.
-        let text = messages(&preview.text, CONTENT_CHARS_MAX)
-            .pop()
-            .unwrap_or_default();
+        let text = messages(&preview.text).pop().unwrap_or_default();
         let id = match &preview.shown {
             Some(shown) => self.replace(&place, shown, &text, &[]).await?,
             None => self.show_first(preview, &place, &text).await?,
@@ -71,6 +71,13 @@ impl Mouth {
                 Ok(shown.to_owned())
             }
             Err(ApiError::Refused(refused)) if refused.code == UNKNOWN_MESSAGE => {
+                Err(SendError::PreviewGone {
+                    reason: format!("Discord refused: {refused}"),
+                })
+            }
+            Err(ApiError::Refused(refused)) if NOT_CHANGED.contains(&refused.code) => {
+                // It would stand beside the answer.
+                self.withdraw(place, shown).await?;
                 Err(SendError::PreviewGone {
                     reason: format!("Discord refused: {refused}"),
                 })

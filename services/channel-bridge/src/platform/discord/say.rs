@@ -17,7 +17,7 @@ use super::{
     buttons::below,
     chats::Place,
     config::DiscordConfig,
-    parts::{CONTENT_CHARS_MAX, Named, message_id, messages, nonce},
+    parts::{Named, message_id, messages, nonce},
     refusal,
 };
 use crate::{
@@ -151,7 +151,7 @@ impl Mouth {
         let channel = self.channel(&place).await;
         let channel = channel.map_err(|error| self.failed(&place, error))?;
         let mut last = None;
-        let texts = messages(&part.text, CONTENT_CHARS_MAX);
+        let texts = messages(&part.text);
         for (at, text) in texts.iter().enumerate() {
             let is_last = at + 1 == texts.len();
             let choices = if is_last { part.choices.as_slice() } else { &[] };
@@ -171,7 +171,7 @@ impl Mouth {
         }
         Ok(Receipt {
             platform_id: last,
-            unconfirmed: false,
+            ..Receipt::default()
         })
     }
 
@@ -220,6 +220,7 @@ impl Mouth {
                 after: refused.retry_after,
                 reason,
             },
+            _ if refused.is_foreign => SendError::retry(reason),
             _ => SendError::permanent(reason),
         }
     }

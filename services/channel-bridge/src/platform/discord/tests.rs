@@ -4,7 +4,7 @@ use gatehouse_core::Clock;
 use gatehouse_fakes::discord::{Discord as Fake, Fault, Seen, channel, direct};
 use serde_json::{Value, json};
 
-use super::{Discord, Platform as _};
+use super::Discord;
 use crate::{
     account::State,
     adapter::{Adapter, Typing, contract},
@@ -21,6 +21,7 @@ mod heard;
 mod previews;
 mod said;
 mod sent;
+mod trouble;
 
 contract::contract!(Bot);
 
@@ -59,8 +60,7 @@ impl Bot {
 }
 
 fn adapter(config: &Value, stores: &Stores, files: &Arc<Memory>) -> Arc<dyn Adapter> {
-    let config = Discord::read(config).unwrap();
-    Discord::open(&config, deps(stores, Clock::system(), files))
+    isolated::tests::opened::<Discord>(config, deps(stores, Clock::system(), files))
 }
 
 impl isolated::tests::Apartable for Bot {

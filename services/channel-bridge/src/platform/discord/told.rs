@@ -44,51 +44,50 @@ impl Gateway<'_> {
         }
     }
 
-    /// True: something was committed.
-    pub(super) async fn message(self, data: &Value, edited: bool) -> bool {
-        let message = match Message::deserialize(data) {
-            Ok(message) => message,
+    /// True: something was committed. Unset: it could not be taken, and has to be said again.
+    pub(super) async fn message(self, data: &Value, edited: bool) -> Option<bool> {
+        match Message::deserialize(data) {
+            Ok(message) => self.take(&message, edited).await,
             Err(error) => {
                 tracing::warn!(%error, "a message of Discord is not understood and left out");
-                return false;
+                Some(false)
             }
-        };
-        self.take(&message, edited).await
+        }
     }
 
     /// The same of a command that was chosen behind the slash, or a button that was pressed.
-    pub(super) async fn interaction(self, data: &Value) -> bool {
+    pub(super) async fn interaction(self, data: &Value) -> Option<bool> {
         let interaction = match Interaction::deserialize(data) {
             Ok(interaction) => interaction,
             Err(error) => {
                 tracing::warn!(%error, "an interaction of Discord is not understood and left out");
-                return false;
+                return Some(false);
             }
         };
         let command = commands::typed(&interaction, self.me);
         let command = command.map(|typed| (commands::taken(&typed.content), typed));
         let button = || Some((buttons::taken(), buttons::typed(&interaction, self.me)?));
         let Some((taken, typed)) = command.or_else(button) else {
-            return false;
+            return Some(false);
         };
-        let kept = self.take(&typed, false).await;
+        let kept = self.take(&typed, false).await?;
         if kept {
             commands::answer(self.api, &interaction, &taken).await;
         }
-        kept
+        Some(kept)
     }
 
-    async fn take(self, message: &Message, edited: bool) -> bool {
+    async fn take(self, message: &Message, edited: bool) -> Option<bool> {
         let channel = if message.guild_id.is_some() && message.author.is_some() {
-            self.channels.get(self.api, &message.channel_id).await
+            self.channels.get(self.api, &message.channel_id).await.ok()?
         } else {
             Channel::default()
         };
         let Some(said) = hear(message, &channel, self.me, edited, self.clock.now_ms()) else {
-            return false;
+            return Some(false);
         };
         commit(self.inbound, said).await;
         self.heard.learn(&message.id);
-        true
+        Some(true)
     }
 }

@@ -1,20 +1,35 @@
-//! Files on their way into a chat, each with a message.
+//! Files on their way into a chat, each with a message, and recordings as voice messages.
 
+use base64::{Engine, prelude::BASE64_STANDARD};
+use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt, stream};
 use gatehouse_core::content::Media;
+use serde_json::{Value, json};
 
 use super::{
-    api::{ApiError, Refused},
+    api::{Answered, ApiError, Refused},
     chats::Place,
     parts::{Named, nonce},
     say::Mouth,
 };
 use crate::{
     adapter::{Receipt, SendError, SendPart},
-    platform::web::file,
+    media::Kept,
+    platform::web::{
+        file::{self, Broken},
+        voice::Voice,
+    },
 };
 
 /// What Discord takes from a bot in a server that nobody boosts, in bytes (*Uploading Files*: 10 MiB).
 pub(super) const UPLOAD_BYTES_MAX: i64 = 10 * 1024 * 1024;
+/// The longest recording that is sent as a voice message, in bytes: to say how long it is, it has to be held as a whole. Speech takes
+/// three to four kilobytes a second, so it is about nine minutes.
+const VOICE_BYTES_MAX: u64 = 2 * 1024 * 1024;
+/// `IS_VOICE_MESSAGE`, of messages.
+const IS_VOICE: u64 = 1 << 13;
+/// Discord's numbers for a voice message that it does not take (50159 to 50162), and for a chat where it takes none.
+const NO_VOICE: [u32; 5] = [50_159, 50_160, 50_161, 50_162, 50_173];
 /// Discord's number for a file that is too large.
 const TOO_LARGE: u32 = 40_005;
 /// Its number for a right that is missing.
@@ -39,7 +54,7 @@ impl Mouth {
                 Err(error) => error,
             });
         }
-        let kept = match file::open(&self.media, medium).await? {
+        let mut kept = match file::open(&self.media, medium).await? {
             Ok(kept) => kept,
             Err(reason) => return self.name(part, medium, &reason).await,
         };
@@ -52,14 +67,27 @@ impl Mouth {
             part.reply_to_id.as_ref(),
             part.index == 0,
         );
-        let (field, broken) = file::field(medium, kept)?;
-        let path = ["channels", &channel, "messages"];
-        let sent = self.api.post_file::<Named>(&path, &message, field).await;
+        // A voice message has no words beside it.
+        if part.text.trim().is_empty()
+            && let Some(voice) = recording(&mut kept).await?
+        {
+            let spoken = spoken(message.clone(), &voice);
+            let (sent, _) = self.post(&channel, &spoken, medium, kept).await?;
+            match sent {
+                Ok(sent) => return Ok(self.receipt(place, &channel, sent)),
+                Err(ApiError::Refused(refused)) if NO_VOICE.contains(&refused.code) => {
+                    tracing::info!(reason = %refused, "Discord takes no voice message here; it is sent to be saved");
+                }
+                Err(error) => return Err(self.failed(place, error)),
+            }
+            kept = match file::open(&self.media, medium).await? {
+                Ok(kept) => kept,
+                Err(reason) => return self.name(part, medium, &reason).await,
+            };
+        }
+        let (sent, broken) = self.post(&channel, &message, medium, kept).await?;
         match (sent, broken.reason()) {
-            (Ok(sent), _) => Ok(Receipt {
-                platform_id: Some(format!("{channel}/{}", self.heed(place, sent).id)),
-                unconfirmed: false,
-            }),
+            (Ok(sent), _) => Ok(self.receipt(place, &channel, sent)),
             (Err(ApiError::Web(_)), Some(reason)) => Err(SendError::retry(reason)),
             (Err(ApiError::Refused(refused)), _) if is_of_files(&refused) => {
                 let step = if refused.code == NO_RIGHT {
@@ -74,9 +102,56 @@ impl Mouth {
         }
     }
 
+    async fn post(
+        &self,
+        channel: &str,
+        message: &Value,
+        medium: &Media,
+        kept: Kept,
+    ) -> Result<(Result<Answered<Named>, ApiError>, Broken), SendError> {
+        let (field, broken) = file::field(medium, kept)?;
+        let path = ["channels", channel, "messages"];
+        Ok((self.api.post_file(&path, message, field).await, broken))
+    }
+
+    fn receipt(&self, place: &Place, channel: &str, sent: Answered<Named>) -> Receipt {
+        Receipt {
+            platform_id: Some(format!("{channel}/{}", self.heed(place, sent).id)),
+            ..Receipt::default()
+        }
+    }
+
     async fn name(&self, part: &SendPart, medium: &Media, reason: &str) -> Result<Receipt, SendError> {
         Box::pin(self.say_words(&file::named(part, medium, reason))).await
     }
+}
+
+/// What a file looks like, if it is a recording that can be sent as one. It is held as a whole from then on.
+async fn recording(kept: &mut Kept) -> Result<Option<Voice>, SendError> {
+    if kept.size_bytes > VOICE_BYTES_MAX || !file::is_voice(kept).await {
+        return Ok(None);
+    }
+    let bytes = std::mem::replace(&mut kept.bytes, stream::empty().boxed());
+    let file: Vec<Bytes> = bytes
+        .try_collect()
+        .await
+        .map_err(|error| SendError::retry(error.to_string()))?;
+    let file = Bytes::from(file.concat());
+    let voice = Voice::of(&file);
+    kept.bytes = stream::iter([Ok(file)]).boxed();
+    Ok(voice)
+}
+
+/// A message as a voice message.
+fn spoken(mut message: Value, voice: &Voice) -> Value {
+    if let Some(fields) = message.as_object_mut() {
+        fields.remove("content");
+        fields.insert("flags".to_owned(), json!(IS_VOICE));
+        let recorded = json!({"id": 0, "filename": "voice-message.ogg", "duration_secs": voice.seconds,
+            "waveform": BASE64_STANDARD.encode(&voice.loudness)});
+        fields.insert("attachments".to_owned(), json!([recorded]));
+    }
+    message
 }
 
 /// Whether this file, or any, is not taken, and words may be.

@@ -47,7 +47,6 @@ use crate::{
     account::AccountState,
     adapter::{AccountKey, Adapter},
     media::MediaReader,
-    metrics::Metrics,
     platform::{Deps, Entry, Platforms},
 };
 
@@ -201,7 +200,6 @@ impl Host {
             account: key.clone(),
             clock: Clock::system(),
             state: AccountState::new(key, desk),
-            metrics: Metrics::default(),
             media,
         });
         *self.0.running.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&adapter));

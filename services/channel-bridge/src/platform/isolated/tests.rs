@@ -3,6 +3,7 @@
 mod apart;
 mod harm;
 mod scene;
+mod suites;
 mod trouble;
 
 use std::{path::Path, sync::Arc};
@@ -12,7 +13,10 @@ use gatehouse_document::channels::Streaming;
 use gatehouse_proto::channel::v1::{DescribeChannelRequest, channel_adapter_client::ChannelAdapterClient};
 use serde_json::json;
 
-pub(crate) use self::apart::{Apart, Apartable};
+pub(crate) use self::{
+    apart::{Apart, Apartable, open},
+    suites::{Isolated, opened},
+};
 use self::{
     scene::{Scene, Trouble},
     trouble::spoken,

@@ -28,6 +28,7 @@ use crate::{
     account::AccountState,
     adapter::{AccountKey, Ended, InboundSink, Link, ReceiveError, Received, SendError, SendRequest, Typing},
     media::MediaReader,
+    platform::web::file,
 };
 
 /// Largest message of a plugin: what the contract says.
@@ -296,13 +297,19 @@ async fn keep(state: AccountState, save: SaveState) -> Told {
 }
 
 /// Gives the plugin the files of a part, and the part back.
-fn hand_over<'a>(account: &Account<'a>, request: SendRequest) -> BoxFuture<'a, Handed> {
+fn hand_over<'a>(account: &Account<'a>, mut request: SendRequest) -> BoxFuture<'a, Handed> {
     let (peer, key, reader) = (account.peer, account.key, account.media);
     async move {
         let mut handed = Vec::new();
         for medium in request.part().media.clone() {
             match media::hand_over(peer, key, request.part().to.as_str(), reader, &medium).await {
                 Ok(medium) => handed.push(medium),
+                // It can never be had, or is never taken: whoever reads the answer is told of it in words.
+                Err(SendError::Permanent { reason }) => {
+                    let named = file::named(request.part(), &medium, &reason);
+                    request.instead(named);
+                    return (request, Ok(Vec::new()));
+                }
                 Err(error) => return (request, Err(error)),
             }
         }

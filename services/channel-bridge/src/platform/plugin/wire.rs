@@ -211,6 +211,7 @@ pub(super) fn part(wire: PartAnswered) -> Result<Receipt, SendError> {
         Some(Outcome::Sent(sent)) => Ok(Receipt {
             platform_id: Some(sent.platform_id).filter(|id| !id.is_empty() && id.len() <= ID_BYTES_MAX),
             unconfirmed: sent.unconfirmed,
+            plain: sent.plain,
         }),
         Some(Outcome::Retry(retry)) => Err(SendError::Retry {
             after: after(&retry),

@@ -57,8 +57,9 @@ pub(super) fn of_a_send(refused: &Refused) -> SendError {
             after: Some(PAUSE),
             reason,
         },
-        404 => SendError::retry(reason),
-        502..=504 => SendError::unknown(reason),
+        // What stands before the daemon answered, and not the daemon.
+        300..=499 => SendError::retry(reason),
+        500..=599 => SendError::unknown(reason),
         _ => SendError::permanent(reason),
     }
 }

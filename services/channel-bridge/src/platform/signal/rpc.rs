@@ -101,6 +101,10 @@ impl Rpc {
         let request = self.web.http().post(self.address("rpc")).json(&question);
         let reply = self.web.ask_up_to(request, within, bytes_max).await?;
         let Some(Answer { result, error }) = reply.json() else {
+            // It was done, for all that is known, and what came back was cut off or garbled.
+            if (200..300).contains(&reply.status) {
+                return Err(WebError::Broken(format!("the answer to {method} is not understood")).into());
+            }
             return Err(RpcError::Refused(Refused {
                 code: i64::from(reply.status),
                 words: format!(

@@ -123,7 +123,7 @@ impl Mouth {
         }
         Ok(Receipt {
             platform_id: Some(sent.timestamp.to_string()),
-            unconfirmed: false,
+            ..Receipt::default()
         })
     }
 

@@ -9,7 +9,7 @@ use gatehouse_core::{
 use gatehouse_fakes::signal::{Daemon, Fault, NUMBER, Seen, UUID};
 use serde_json::{Value, json};
 
-use super::{Platform as _, Signal};
+use super::Signal;
 use crate::{
     account::State,
     adapter::{Adapter, ChatKind, FetchError, Typing, contract},
@@ -21,6 +21,7 @@ use crate::{
 
 mod handed_on;
 mod sent;
+mod trouble;
 
 contract::contract!(Phone);
 
@@ -59,8 +60,7 @@ impl Phone {
 }
 
 fn adapter(config: &Value, stores: &Stores, files: &Arc<Memory>) -> Arc<dyn Adapter> {
-    let config = Signal::read(config).unwrap();
-    Signal::open(&config, deps(stores, Clock::system(), files))
+    isolated::tests::opened::<Signal>(config, deps(stores, Clock::system(), files))
 }
 
 impl isolated::tests::Apartable for Phone {

@@ -42,6 +42,8 @@ pub(super) struct Refused {
     pub(super) retry_after: Option<Duration>,
     /// The scope that is missing.
     pub(super) needed: Option<String>,
+    /// What stands between us and Slack said it, and not Slack.
+    pub(super) is_foreign: bool,
 }
 
 impl fmt::Display for Refused {
@@ -154,7 +156,7 @@ impl Api {
             word: format!("HTTP {} for a file", reply.status),
             status: reply.status,
             retry_after: reply.retry_after,
-            needed: None,
+            ..Refused::default()
         }))
     }
 
@@ -182,26 +184,32 @@ impl Api {
     }
 
     fn read<T: DeserializeOwned>(&self, method: &str, reply: &Reply) -> Result<T, ApiError> {
-        let refused = |word: &str, needed: Option<&str>| {
-            ApiError::Refused(Refused {
-                word: self.web.clean(word),
-                status: reply.status,
-                retry_after: reply.retry_after,
-                needed: needed.map(|scope| self.web.clean(scope)),
-            })
+        let refused = |word: &str| Refused {
+            word: self.web.clean(word),
+            status: reply.status,
+            retry_after: reply.retry_after,
+            ..Refused::default()
         };
         if reply.status == 429 {
-            return Err(refused("ratelimited", None));
+            return Err(ApiError::Refused(refused("ratelimited")));
         }
         let Some(Head { ok, error, needed }) = reply.json() else {
-            // What stands between us and Slack answers in HTML.
-            return Err(refused(
-                &format!("HTTP {} and no answer of Slack", reply.status),
-                None,
-            ));
+            // It was done, for all that is known, and what came back was cut off or garbled.
+            if (200..300).contains(&reply.status) {
+                let words = format!("the answer to {method} is not understood");
+                return Err(WebError::Broken(words).into());
+            }
+            // HTML, as a rule.
+            return Err(ApiError::Refused(Refused {
+                is_foreign: true,
+                ..refused(&format!("HTTP {} and no answer of Slack", reply.status))
+            }));
         };
         if !ok {
-            return Err(refused(&error, needed.as_deref()));
+            return Err(ApiError::Refused(Refused {
+                needed: needed.map(|scope| self.web.clean(&scope)),
+                ..refused(&error)
+            }));
         }
         let answer: Option<Value> = reply.json();
         T::deserialize(answer.unwrap_or_default()).map_err(|error| {

@@ -12,7 +12,10 @@ use std::{
 use serde::Deserialize;
 use tokio::time;
 
-use super::api::{Api, ApiError};
+use super::{
+    api::{Api, ApiError},
+    refusal::is_passing,
+};
 
 /// People who are remembered. Beyond it all are asked for anew.
 const PEOPLE_MAX: usize = 2048;
@@ -68,6 +71,10 @@ impl People {
                 let mut names = names.into_iter().flatten();
                 let name = names.find(|name| !name.trim().is_empty());
                 name.map(|name| name.chars().take(NAME_CHARS_MAX).collect())
+            }
+            // It says nothing of them.
+            Ok(Err(ApiError::Refused(refused))) if refused.status >= 400 || is_passing(&refused) => {
+                return None;
             }
             Ok(Err(ApiError::Refused(refused))) => {
                 if refused.word == "missing_scope" {

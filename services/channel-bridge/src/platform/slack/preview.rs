@@ -10,11 +10,12 @@ use gatehouse_core::content::Choice;
 use serde_json::{Value, json};
 
 use super::{
-    api::{ApiError, Refused},
+    api::ApiError,
     asked::Asker,
     buttons::blocks,
     chats::Place,
     mrkdwn::shown,
+    refusal::{is_gone, is_of_streams, is_of_the_app, is_passing},
     say::{Mouth, receipt},
     streams::{Posted, Standing, Stream, standing},
 };
@@ -171,7 +172,14 @@ impl Mouth {
         let gone = |reason: String| SendError::PreviewGone { reason };
         let standing = standing(replaced).map_err(gone)?;
         self.end_stream(&standing).await?;
-        match self.change(&standing, &part.text, &part.choices).await {
+        let changed = match self.change(&standing, &part.text, &part.choices).await {
+            Err(ApiError::Refused(refused)) => match self.without_buttons(part, &refused) {
+                Some(words) => self.change(&standing, &words, &[]).await,
+                None => Err(ApiError::Refused(refused)),
+            },
+            changed => changed,
+        };
+        match changed {
             Ok(()) => {
                 self.streams.forget(&standing.ts);
                 Ok(receipt(&standing.channel, &standing.ts))
@@ -230,49 +238,6 @@ fn uncalled(text: &str) -> String {
         before = c;
     }
     safe
-}
-
-/// Whether Slack may take the same a little later.
-fn is_passing(refused: &Refused) -> bool {
-    matches!(
-        refused.word.as_str(),
-        "ratelimited"
-            | "rate_limited"
-            | "fatal_error"
-            | "internal_error"
-            | "request_timeout"
-            | "service_unavailable"
-    )
-}
-
-/// Whether something else than a stream may be taken.
-fn is_of_streams(refused: &Refused) -> bool {
-    refused.status < 400 && !is_passing(refused) && super::refusal::ends_all(refused).is_none()
-}
-
-/// Whether no stream of this app will be taken, wherever it is.
-fn is_of_the_app(refused: &Refused) -> bool {
-    matches!(
-        refused.word.as_str(),
-        "unknown_method"
-            | "method_deprecated"
-            | "missing_scope"
-            | "no_permission"
-            | "feature_not_enabled"
-            | "method_not_supported_for_channel_type"
-    )
-}
-
-/// Whether a message is not there any more, or can be changed no more.
-fn is_gone(refused: &Refused) -> bool {
-    matches!(
-        refused.word.as_str(),
-        "message_not_found"
-            | "cant_update_message"
-            | "edit_window_closed"
-            | "cant_delete_message"
-            | "streaming_state_conflict"
-    )
 }
 
 #[cfg(test)]

@@ -103,6 +103,49 @@ pub(super) fn scopes_missing(scopes: Option<&str>) -> Option<String> {
     ))
 }
 
+/// Whether Slack may take the same a little later.
+pub(super) fn is_passing(refused: &Refused) -> bool {
+    matches!(
+        refused.word.as_str(),
+        "ratelimited"
+            | "rate_limited"
+            | "fatal_error"
+            | "internal_error"
+            | "request_timeout"
+            | "service_unavailable"
+    )
+}
+
+/// Whether something else than a stream may be taken.
+pub(super) fn is_of_streams(refused: &Refused) -> bool {
+    refused.status < 400 && !is_passing(refused) && ends_all(refused).is_none()
+}
+
+/// Whether no stream of this app will be taken, wherever it is.
+pub(super) fn is_of_the_app(refused: &Refused) -> bool {
+    matches!(
+        refused.word.as_str(),
+        "unknown_method"
+            | "method_deprecated"
+            | "missing_scope"
+            | "no_permission"
+            | "feature_not_enabled"
+            | "method_not_supported_for_channel_type"
+    )
+}
+
+/// Whether a message is not there any more, or can be changed no more.
+pub(super) fn is_gone(refused: &Refused) -> bool {
+    matches!(
+        refused.word.as_str(),
+        "message_not_found"
+            | "cant_update_message"
+            | "edit_window_closed"
+            | "cant_delete_message"
+            | "streaming_state_conflict"
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::scopes_missing;

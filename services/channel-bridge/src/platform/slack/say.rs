@@ -115,6 +115,15 @@ impl Mouth {
         self.api.call("chat.postMessage", &message).await
     }
 
+    /// A part in words alone, if Slack refused it for its buttons.
+    pub(super) fn without_buttons(&self, part: &SendPart, refused: &Refused) -> Option<String> {
+        if part.choices.is_empty() || !refused.word.contains("blocks") {
+            return None;
+        }
+        tracing::warn!(account.id = %self.account, reason = %refused, "Slack refused buttons; the choices are sent in words");
+        Some(format!("{}\n\n{}", part.text, Choice::in_words(&part.choices)))
+    }
+
     /// Refused for so long that nothing is asked in this chat.
     pub(super) fn quiet(&self, channel: &str) -> Result<(), SendError> {
         match self.silence().wait(channel, Instant::now()) {
@@ -149,7 +158,7 @@ impl Mouth {
                 SendError::retry(format!("Slack refused: {refused}"))
             }
             _ if refused.status == 504 => SendError::unknown(format!("Slack refused: {refused}")),
-            _ if refused.status >= 500 => SendError::Retry {
+            _ if refused.status >= 500 || refused.is_foreign => SendError::Retry {
                 after: refused.retry_after,
                 reason: format!("Slack refused: {refused}"),
             },
@@ -200,13 +209,10 @@ impl Speaker for Mouth {
         let thread = self.thread(part.reply_to_id.as_ref(), part.index, &place);
         let posted = self.post(&place, thread.clone(), &part.text, &part.choices).await;
         let posted = match posted {
-            Err(ApiError::Refused(refused))
-                if !part.choices.is_empty() && refused.word.contains("blocks") =>
-            {
-                tracing::warn!(account.id = %self.account, reason = %refused, "Slack refused buttons; the choices are sent in words");
-                let words = format!("{}\n\n{}", part.text, Choice::in_words(&part.choices));
-                self.post(&place, thread, &words, &[]).await
-            }
+            Err(ApiError::Refused(refused)) => match self.without_buttons(part, &refused) {
+                Some(words) => self.post(&place, thread, &words, &[]).await,
+                None => Err(ApiError::Refused(refused)),
+            },
             posted => posted,
         };
         let posted = posted.map_err(|error| self.failed(&place.channel, error))?;
@@ -229,7 +235,9 @@ impl Speaker for Mouth {
             .await;
         match shown {
             Ok(_) => {}
-            Err(ApiError::Refused(refused)) if refused.status != 429 && refused.status < 500 => {
+            Err(ApiError::Refused(refused))
+                if refused.status != 429 && refused.status < 500 && !refused.is_foreign =>
+            {
                 tracing::debug!(reason = %refused, "Slack does not show that this app is typing");
                 self.no_status.store(true, Ordering::Relaxed);
             }
@@ -245,7 +253,7 @@ impl Speaker for Mouth {
 pub(super) fn receipt(channel: &str, ts: &str) -> Receipt {
     Receipt {
         platform_id: Some(format!("{channel}/{ts}")),
-        unconfirmed: false,
+        ..Receipt::default()
     }
 }
 

@@ -4,7 +4,7 @@ use gatehouse_core::Clock;
 use gatehouse_fakes::slack::{Fault, Seen, Workspace, channel, direct};
 use serde_json::{Value, json};
 
-use super::{Platform as _, Slack};
+use super::Slack;
 use crate::{
     account::State,
     adapter::{Adapter, Typing, contract},
@@ -21,6 +21,7 @@ mod hook;
 mod previews;
 mod said;
 mod sent;
+mod trouble;
 
 contract::contract!(App);
 
@@ -62,8 +63,7 @@ impl App {
 }
 
 fn adapter(config: &Value, stores: &Stores, clock: Clock, files: &Arc<Memory>) -> Arc<dyn Adapter> {
-    let config = Slack::read(config).unwrap();
-    Slack::open(&config, deps(stores, clock, files))
+    isolated::tests::opened::<Slack>(config, deps(stores, clock, files))
 }
 
 impl isolated::tests::Apartable for App {

@@ -111,7 +111,7 @@ impl Mouth {
         // Slack tells the id of the file, and posts its message later.
         Ok(Receipt {
             platform_id: Some(file.to_owned()),
-            unconfirmed: false,
+            ..Receipt::default()
         })
     }
 

@@ -22,6 +22,8 @@ pub(super) const CALL_WITHIN: Duration = Duration::from_secs(30);
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 /// The longest answer, in bytes: a hundred updates, each with two messages of 4096 characters and what stands around them.
 const ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// The longest pause that Telegram's word is believed in, in seconds: a day.
+const RETRY_SECONDS_MAX: u64 = 86_400;
 /// How much of Telegram's words is told on, in characters.
 const WORDS_CHARS_MAX: usize = 300;
 /// What stands where the token was.
@@ -239,10 +241,19 @@ impl Api {
             }
         }
         let Ok(answer) = serde_json::from_slice::<Answer<Value>>(&body) else {
-            // What stands between us and Telegram answers in HTML.
+            // It was done, for all that is known, and what came back was cut off or garbled.
+            if (200..300).contains(&status) {
+                return Err(ApiError::Broken(format!(
+                    "the answer to {method} is not understood"
+                )));
+            }
+            // What stands between us and Telegram answers in HTML, and its word on a message is not Telegram's.
             return Err(ApiError::Refused(Refused {
-                code: if status == 200 { 502 } else { status },
-                words: "and no answer of the Bot API".into(),
+                code: match status {
+                    401 | 404 | 413 | 429 | 500.. => status,
+                    _ => 502,
+                },
+                words: format!("(HTTP {status}) and no answer of the Bot API"),
                 ..Refused::default()
             }));
         };
@@ -250,6 +261,7 @@ impl Api {
             Some(result) if answer.ok => T::deserialize(result).map_err(|error| {
                 ApiError::Broken(format!("the answer to {method} is not understood: {error}"))
             }),
+            None if answer.ok => Err(ApiError::Broken(format!("the answer to {method} is not whole"))),
             _ => {
                 let parameters = answer.parameters.as_ref();
                 Err(ApiError::Refused(Refused {
@@ -257,7 +269,7 @@ impl Api {
                     words: self.clean(&answer.description.unwrap_or_default()),
                     retry_after: parameters
                         .and_then(|parameters| parameters.retry_after)
-                        .map(Duration::from_secs),
+                        .map(|seconds| Duration::from_secs(seconds.min(RETRY_SECONDS_MAX))),
                     moved_to: parameters.and_then(|parameters| parameters.migrate_to_chat_id),
                 }))
             }

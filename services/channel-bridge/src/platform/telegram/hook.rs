@@ -10,6 +10,7 @@ use tokio::time;
 use url::Url;
 
 use super::{
+    albums::{Albums, Turn},
     api::{Api, ApiError, CALL_WITHIN},
     ended,
     inbound::Ear,
@@ -21,7 +22,7 @@ use super::{
 };
 use crate::{
     account::progress::{Progress, Topic},
-    adapter::{Ended, HttpAnswer, HttpHead, HttpRequest, InboundSink, ReceiveError},
+    adapter::{Ended, HttpAnswer, HttpHead, HttpRequest, InboundMessage, InboundSink, ReceiveError},
 };
 
 /// The header that Telegram shows the secret in.
@@ -121,6 +122,7 @@ pub(super) async fn take(
     request: &HttpRequest,
     me: &User,
     speaker: &Speaker,
+    albums: &Albums,
     clock: &Clock,
     inbound: &InboundSink,
 ) -> HttpAnswer {
@@ -142,27 +144,48 @@ pub(super) async fn take(
             tracing::error!(error = %Chain(&error), "the new number of a group cannot be kept yet");
             return later();
         }
+        if let Some((chat, album)) = update.album() {
+            return gathered(albums.join(chat, album, message), &ear, inbound).await;
+        }
         ear.hear(message, update.edited)
     } else {
         None
     };
-    let received = match heard {
-        Some(heard) => inbound.receive(heard).await.map(drop),
-        None => Ok(()),
+    if !is_taken(heard, inbound).await {
+        return later();
+    }
+    if let Some(press) = &update.press {
+        keyboard::answer(&speaker.api, press).await;
+    }
+    answer(200, "")
+}
+
+/// One picture of an album.
+async fn gathered(turn: Turn, ear: &Ear<'_>, inbound: &InboundSink) -> HttpAnswer {
+    let taken = match turn {
+        Turn::First(gathering) => {
+            let heard = ear.hear_album(&gathering.messages().await);
+            let taken = is_taken(heard, inbound).await;
+            gathering.tell(taken);
+            taken
+        }
+        Turn::Other(waiting) => waiting.taken().await,
     };
-    match received {
-        Ok(()) | Err(ReceiveError::Invalid(_)) => {
-            if let Err(problem) = received {
-                tracing::warn!(%problem, "a message was left out");
-            }
-            if let Some(press) = &update.press {
-                keyboard::answer(&speaker.api, press).await;
-            }
-            answer(200, "")
+    if taken { answer(200, "") } else { later() }
+}
+
+/// Whether what was said is committed, or never can be.
+async fn is_taken(heard: Option<InboundMessage>, inbound: &InboundSink) -> bool {
+    let Some(heard) = heard else { return true };
+    match inbound.receive(heard).await {
+        Ok(_) => true,
+        Err(ReceiveError::Invalid(problem)) => {
+            tracing::warn!(problem, "a message was left out");
+            true
         }
         Err(problem) => {
             tracing::warn!(problem = %Chain(&problem), "a message cannot be taken yet; Telegram brings it again");
-            later()
+            false
         }
     }
 }

@@ -29,9 +29,9 @@ const POLL_WITHIN: Duration = Duration::from_secs(POLL_SECONDS + 10);
 /// The most updates of one answer: Telegram's own figure.
 const UPDATES_MAX: u32 = 100;
 /// The most messages of an album: Telegram's own figure.
-const ALBUM_MAX: usize = 10;
+pub(super) const ALBUM_MAX: usize = 10;
 /// How long the next message of an album may take.
-const ALBUM_WAIT: Duration = Duration::from_millis(700);
+pub(super) const ALBUM_WAIT: Duration = Duration::from_millis(700);
 /// What is asked for.
 pub(super) const UPDATES: [&str; 4] = ["message", "edited_message", "message_reaction", "callback_query"];
 /// Polls that fail in a row before the connection is made anew.
@@ -140,7 +140,13 @@ impl Poll<'_> {
         if let (Some(next), Some(fields)) = (next, question.as_object_mut()) {
             fields.insert("offset".to_owned(), next.into());
         }
-        self.api.call("getUpdates", &question, POLL_WITHIN).await
+        let updates: Vec<Value> = self.api.call("getUpdates", &question, POLL_WITHIN).await?;
+        // Without a number there is no way past them, and they would be asked for again at once.
+        let is_numbered = |update: &Value| update.get("update_id").is_some_and(Value::is_i64);
+        if !updates.is_empty() && !updates.iter().any(is_numbered) {
+            return Err(ApiError::Broken("the updates of Telegram have no numbers".into()));
+        }
+        Ok(updates)
     }
 
     /// Commits what was said. `known`: so many messages of the album at the end were there already when it was last looked.

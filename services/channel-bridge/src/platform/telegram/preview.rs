@@ -3,7 +3,7 @@
 
 use std::{sync::atomic::Ordering, time::Duration};
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
@@ -11,7 +11,7 @@ use super::{
     api::ApiError,
     chats::{Chat, Place},
     html::html,
-    say::{EDIT, PAUSE, SEND, Speaker, addressed, changes, is_gone},
+    say::{EDIT, PAUSE, SEND, Speaker, addressed, changes, is_gone, is_of_the_markup, unstyled},
     update::Message,
 };
 use crate::{
@@ -23,6 +23,35 @@ use crate::{
 /// The whole of one call. The answer waits for it, so it is short.
 const CALL_WITHIN: Duration = Duration::from_secs(10);
 
+/// What is shown, and whether it has markup.
+struct Look {
+    text: String,
+    has_markup: bool,
+}
+
+impl Look {
+    fn styled(text: String) -> Self {
+        Self {
+            text,
+            has_markup: true,
+        }
+    }
+
+    fn plain(text: String) -> Self {
+        Self {
+            text,
+            has_markup: false,
+        }
+    }
+
+    fn put(&self, message: &mut Map<String, Value>) {
+        message.insert("text".to_owned(), json!(self.text));
+        if self.has_markup {
+            message.insert("parse_mode".to_owned(), json!("HTML"));
+        }
+    }
+}
+
 impl Speaker {
     pub(super) async fn preview(&self, preview: &Preview) -> Result<Shown, PreviewError> {
         let place = self.place(&preview.to, preview.thread_id.as_deref())?;
@@ -30,11 +59,40 @@ impl Speaker {
             let reason = "Telegram takes no more in this chat for a while".to_owned();
             return Err(PreviewError::Busy { after, reason });
         }
-        let text = html(&pieces(&Document::parse(&preview.text)));
+        let shown = pieces(&Document::parse(&preview.text));
+        let error = match self.show(preview, &place, &Look::styled(html(&shown))).await {
+            Err(ApiError::Refused(refused)) if is_of_the_markup(&refused) => {
+                tracing::debug!(
+                    reason = refused.words,
+                    "Telegram refused the markup of a preview; it is shown without"
+                );
+                let plain = Look::plain(unstyled(&shown, &preview.text));
+                match self.show(preview, &place, &plain).await {
+                    Ok(shown) => return shown,
+                    Err(error) => error,
+                }
+            }
+            Err(error) => error,
+            Ok(shown) => return shown,
+        };
+        Err(self.unshown(&place.chat, error))
+    }
+
+    /// Shows a text. The outer error: what Telegram said to it.
+    async fn show(
+        &self,
+        preview: &Preview,
+        place: &Place,
+        look: &Look,
+    ) -> Result<Result<Shown, PreviewError>, ApiError> {
         let drafts = !place.chat.is_shared() && self.drafts.load(Ordering::Relaxed);
         if preview.shown.is_none() && drafts {
-            if self.draft(&preview.run, &place, &text).await? {
-                return Ok(Shown::default());
+            match self.draft(&preview.run, place, look).await {
+                Ok(true) => return Ok(Ok(Shown::default())),
+                Ok(false) => {}
+                // One that was shown without our knowing it vanishes like any other.
+                Err(ApiError::Broken(reason)) => return Ok(Err(PreviewError::Busy { after: PAUSE, reason })),
+                Err(error) => return Err(error),
             }
             tracing::info!(
                 "Telegram shows no drafts of this bot: answers that are being written are messages that change"
@@ -42,11 +100,10 @@ impl Speaker {
             self.drafts.store(false, Ordering::Relaxed);
         }
         if !preview.may_last {
-            return Err(PreviewError::MustLast);
+            return Ok(Err(PreviewError::MustLast));
         }
-        let mut message = self.text_message(preview.reply_to_id.as_ref(), 0, &place);
-        message.insert("text".to_owned(), json!(text));
-        message.insert("parse_mode".to_owned(), json!("HTML"));
+        let mut message = self.text_message(preview.reply_to_id.as_ref(), 0, place);
+        look.put(&mut message);
         let method = match &preview.shown {
             Some(shown) => {
                 changes(&mut message, shown);
@@ -60,9 +117,9 @@ impl Speaker {
             Err(ApiError::Refused(refused)) if refused.says("is not modified") => {
                 preview.shown.clone().unwrap_or_default()
             }
-            Err(error) => return Err(self.unshown(&place.chat, error)),
+            Err(error) => return Err(error),
         };
-        Ok(Shown { id: Some(shown) })
+        Ok(Ok(Shown { id: Some(shown) }))
     }
 
     pub(super) async fn withdraw(
@@ -91,24 +148,23 @@ impl Speaker {
     }
 
     /// Shows a draft. False: Telegram does not.
-    async fn draft(&self, run: &str, place: &Place, text: &str) -> Result<bool, PreviewError> {
+    async fn draft(&self, run: &str, place: &Place, look: &Look) -> Result<bool, ApiError> {
         let mut draft = addressed(place);
         draft.insert("draft_id".to_owned(), json!(number(run)));
-        draft.insert("text".to_owned(), json!(text));
-        draft.insert("parse_mode".to_owned(), json!("HTML"));
+        look.put(&mut draft);
         match self
             .api
             .call::<Value>("sendMessageDraft", &draft, CALL_WITHIN)
             .await
         {
             Ok(_) => Ok(true),
+            // That says something of these words, and nothing of drafts.
+            Err(ApiError::Refused(refused)) if is_of_the_markup(&refused) => Err(ApiError::Refused(refused)),
             Err(ApiError::Refused(refused)) if matches!(refused.code, 400 | 404) => {
                 tracing::debug!(reason = refused.words, "a draft was refused");
                 Ok(false)
             }
-            // One that was shown without our knowing it vanishes like any other.
-            Err(ApiError::Broken(reason)) => Err(PreviewError::Busy { after: PAUSE, reason }),
-            Err(error) => Err(self.unshown(&place.chat, error)),
+            Err(error) => Err(error),
         }
     }
 

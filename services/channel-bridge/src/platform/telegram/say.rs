@@ -23,9 +23,8 @@ use super::{
 use crate::{
     adapter::{AccountKey, Receipt, SendError, SendPart},
     id::{Address, MessageId},
-    markup::{Document, pieces, plain},
+    markup::{Document, Piece, pieces, plain},
     media::MediaReader,
-    metrics::Metrics,
     platform::Deps,
 };
 
@@ -50,7 +49,6 @@ pub(super) struct Speaker {
     link_preview: bool,
     pub(super) account: AccountKey,
     pub(super) media: MediaReader,
-    metrics: Metrics,
 }
 
 impl Speaker {
@@ -65,7 +63,6 @@ impl Speaker {
             link_preview: config.link_preview,
             account: deps.account.clone(),
             media: deps.media.clone(),
-            metrics: deps.metrics.clone(),
         }
     }
 
@@ -161,25 +158,20 @@ impl Speaker {
                 return Err(SendError::PreviewGone { reason });
             }
         }
-        if refused.code == 400 && (refused.says("can't parse") || refused.says("must be non-empty")) {
+        if is_of_the_markup(&refused) {
             tracing::warn!(account.id = %self.account, reason = refused.words, "Telegram refused the markup of a message; it is sent without");
-            self.metrics.markup_refused(&self.account);
-            message.insert("text".to_owned(), json!(unstyled(&shown, part)));
+            message.insert("text".to_owned(), json!(unstyled(&shown, &part.text)));
             message.remove("parse_mode");
-            return self
-                .send(method, &place, &message)
-                .await
-                .map_err(|error| self.failed(&place.chat, error));
-        }
-        if let (Some(new), Chat::Id(old)) = (refused.moved_to, &place.chat) {
-            tracing::info!(chat.id = old, to = new, "a group has another number now");
-            if let Err(error) = self.moves.learn(*old, new).await {
-                tracing::error!(error = %Chain(&error), "the new number of a group cannot be kept");
-            }
-            let place = Place {
-                chat: Chat::Id(new),
-                ..place
+            let sent = self.send(method, &place, &message).await;
+            return match sent {
+                Ok(receipt) => Ok(Receipt {
+                    plain: true,
+                    ..receipt
+                }),
+                Err(error) => Err(self.failed(&place.chat, error)),
             };
+        }
+        if let Some(place) = self.moved(&place, &refused).await {
             message.extend(addressed(&place));
             // Messages of the old group are not there.
             if part.replaces.is_some() {
@@ -193,6 +185,21 @@ impl Speaker {
                 .map_err(|error| self.failed(&place.chat, error));
         }
         Err(self.failed(&place.chat, ApiError::Refused(refused)))
+    }
+
+    /// Where a chat is now, if it was refused because it has another number: that is kept.
+    pub(super) async fn moved(&self, place: &Place, refused: &Refused) -> Option<Place> {
+        let (Some(new), Chat::Id(old)) = (refused.moved_to, &place.chat) else {
+            return None;
+        };
+        tracing::info!(chat.id = old, to = new, "a group has another number now");
+        if let Err(error) = self.moves.learn(*old, new).await {
+            tracing::error!(error = %Chain(&error), "the new number of a group cannot be kept");
+        }
+        Some(Place {
+            chat: Chat::Id(new),
+            topic: place.topic,
+        })
     }
 
     async fn send(
@@ -298,7 +305,7 @@ impl Speaker {
 pub(super) fn receipt(message: String) -> Receipt {
     Receipt {
         platform_id: Some(message),
-        unconfirmed: false,
+        ..Receipt::default()
     }
 }
 
@@ -310,6 +317,11 @@ pub(super) fn changes(message: &mut Map<String, Value>, changed: &str) {
         "message_id".to_owned(),
         json!(changed.parse::<i64>().unwrap_or(0)),
     );
+}
+
+/// Whether the same words may be taken without their markup.
+pub(super) fn is_of_the_markup(refused: &Refused) -> bool {
+    refused.code == 400 && (refused.says("can't parse") || refused.says("must be non-empty"))
 }
 
 /// Whether a message is not there any more, or can be changed no more.
@@ -333,15 +345,15 @@ pub(super) fn addressed(place: &Place) -> Map<String, Value> {
 }
 
 /// Without markup: with the addresses of links if there is room for them, as the words alone otherwise.
-fn unstyled(shown: &[crate::markup::Piece], part: &SendPart) -> String {
+pub(super) fn unstyled(shown: &[Piece], text: &str) -> String {
     let units = |text: &str| text.encode_utf16().count();
     let whole = plain(shown);
     if units(&whole) <= PLAIN_MAX && !whole.trim().is_empty() {
         return whole;
     }
-    let words: String = shown.iter().map(crate::markup::Piece::text).collect();
+    let words: String = shown.iter().map(Piece::text).collect();
     if words.trim().is_empty() {
-        part.text.clone()
+        text.to_owned()
     } else {
         words
     }

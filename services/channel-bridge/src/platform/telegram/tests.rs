@@ -4,11 +4,11 @@ use gatehouse_core::Clock;
 use gatehouse_fakes::telegram::{BotApi, Fault, direct, group};
 use serde_json::{Value, json};
 
-use super::{Deps, Platform as _, Telegram};
+use super::{Platform as _, Telegram};
 use crate::{
     account::State,
     adapter::{Adapter, Typing, contract},
-    metrics::{Direction, Fate, Metrics},
+    metrics::{Direction, Fate},
     outbox::store::Counts,
     platform::isolated,
     store::Stores,
@@ -23,6 +23,7 @@ mod hooked;
 mod previews;
 mod said;
 mod sent;
+mod trouble;
 
 contract::contract!(Bot);
 
@@ -60,16 +61,8 @@ impl Bot {
     }
 }
 
-fn adapter(config: &Value, stores: &Stores, metrics: &Metrics, files: &Arc<Memory>) -> Arc<dyn Adapter> {
-    let config = Telegram::read(config).unwrap();
-    let metrics = metrics.clone();
-    Telegram::open(
-        &config,
-        Deps {
-            metrics,
-            ..deps(stores, Clock::system(), files)
-        },
-    )
+fn adapter(config: &Value, stores: &Stores, files: &Arc<Memory>) -> Arc<dyn Adapter> {
+    isolated::tests::opened::<Telegram>(config, deps(stores, Clock::system(), files))
 }
 
 impl isolated::tests::Apartable for Bot {
@@ -88,7 +81,7 @@ impl contract::Platform for Bot {
     }
 
     fn adapter(&self) -> Arc<dyn Adapter> {
-        adapter(&self.config(), &self.stores, &Metrics::default(), &Arc::default())
+        adapter(&self.config(), &self.stores, &Arc::default())
     }
 
     fn person(&self) -> String {
@@ -124,7 +117,6 @@ struct Scene {
     /// Keeps media.
     files: Arc<Memory>,
     bench: Bench,
-    metrics: Metrics,
     stores: Stores,
     folder: tempfile::TempDir,
 }
@@ -152,16 +144,14 @@ impl Scene {
             .as_object_mut()
             .unwrap()
             .extend(keys.as_object().unwrap().clone());
-        let metrics = Metrics::default();
         let files = Arc::new(Memory::default());
-        let adapter = adapter(&config, &stores, &metrics, &files);
+        let adapter = adapter(&config, &stores, &files);
         let bench = Bench::run(&stores, Clock::system(), adapter.clone());
         Self {
             api,
             adapter,
             files,
             bench,
-            metrics,
             stores,
             folder,
         }

@@ -64,6 +64,9 @@ impl Speaker {
         let form = form(&kept.mime_type, kept.size_bytes);
         let refused = match self.upload(part, place, medium, form, kept).await? {
             Ok(receipt) => return Ok(receipt),
+            Err(ApiError::Refused(refused)) if self.moved(place, &refused).await.is_some() => {
+                return Err(SendError::retry("the group has another number now"));
+            }
             Err(ApiError::Refused(refused)) if matches!(refused.code, 400 | 413) => refused,
             Err(error) => return Err(self.failed(&place.chat, error)),
         };

@@ -35,8 +35,9 @@ const CHANNELS: [&str; 3] = ["chaos-a", "chaos-b", "chaos-c"];
 const ACCOUNTS: [&str; 2] = ["home", "work"];
 /// Chats of one account: with the above more than two hundred conversations.
 const PEOPLE: usize = 35;
-/// Messages of one conversation.
-const ASKED: usize = 4;
+/// Messages of one conversation, the last of them to the last life of the bridge: so it has something to do on each channel, however
+/// fast the others were.
+const ASKED: usize = 5;
 /// How often the bridge dies.
 const DEATHS: usize = 3;
 const LEASES: LeasePolicy = LeasePolicy::Timed {
@@ -158,7 +159,7 @@ async fn every_answer_reaches_the_chat_that_asked_once_whatever_dies_on_the_way(
     for channel in CHANNELS {
         for account in ACCOUNTS {
             let server = Server::start(&format!("{channel}/{account}"), servers.len() as u64 + 1);
-            for n in 0..ASKED {
+            for n in 0..ASKED - 1 {
                 for person in 0..PEOPLE {
                     server.say(&format!("person-{person}"), &asked(channel, account, person, n));
                 }
@@ -175,6 +176,14 @@ async fn every_answer_reaches_the_chat_that_asked_once_whatever_dies_on_the_way(
     }
     let left = waits(&stores).await;
     let (last, counted) = life(&stores, &session);
+    for (channel, account, server) in &servers {
+        for person in 0..PEOPLE {
+            server.say(
+                &format!("person-{person}"),
+                &asked(channel, account, person, ASKED - 1),
+            );
+        }
+    }
     let answered = |server: &Server| {
         server
             .messages()

@@ -137,7 +137,7 @@ async fn receipt(answer: Response) -> Result<Receipt, SendError> {
     if status.is_success() {
         return Ok(Receipt {
             platform_id: platform_id(answer).await,
-            unconfirmed: false,
+            ..Receipt::default()
         });
     }
     let after = answer

@@ -45,6 +45,8 @@ pub(super) struct Refused {
     pub(super) words: String,
     /// Nothing is wanted earlier.
     pub(super) retry_after: Option<Duration>,
+    /// What stands between us and Meta said it, and not Meta.
+    pub(super) is_foreign: bool,
 }
 
 impl fmt::Display for Refused {
@@ -210,6 +212,7 @@ impl Api {
             code: problem.as_ref().map_or(0, |problem| problem.code),
             words: self.web.clean(words),
             retry_after: reply.retry_after,
+            is_foreign: problem.is_none(),
         }
     }
 

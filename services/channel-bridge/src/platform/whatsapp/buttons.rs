@@ -40,7 +40,7 @@ impl Mouth {
             }
         }
         let words = format!("{}\n\n{}", part.text, Choice::in_words(&part.choices));
-        self.say_words(person, &words).await
+        self.say_words(part, person, &words).await
     }
 }
 

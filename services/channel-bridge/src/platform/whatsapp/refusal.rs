@@ -92,7 +92,10 @@ pub(super) fn of_a_send(refused: &Refused) -> SendError {
             reason,
         },
         _ if refused.status == 504 => SendError::unknown(reason),
-        _ if refused.status >= 500 => SendError::retry(reason),
+        _ if refused.status >= 500 || refused.is_foreign => SendError::Retry {
+            after: refused.retry_after,
+            reason,
+        },
         _ => SendError::permanent(reason),
     }
 }

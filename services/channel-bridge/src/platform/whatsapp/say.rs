@@ -19,10 +19,10 @@ use super::{
 use crate::{
     adapter::{Receipt, SendError, SendPart},
     id::MessageId,
-    markup::{Document, pieces},
     media::MediaReader,
     platform::web::{
         client::WebError,
+        fitting::{Partly, messages},
         last::Last,
         outbound::{Speaker, Verdict},
         silence::Silence,
@@ -31,6 +31,8 @@ use crate::{
 
 /// People who are written to at the same time.
 pub(super) const CONCURRENCY: usize = 16;
+/// The longest text of one message, in characters, its markup and the addresses of its links counted.
+const TEXT_CHARS_MAX: usize = 4096;
 /// The longest id of a person, in bytes.
 const ID_BYTES_MAX: usize = 160;
 
@@ -41,6 +43,7 @@ pub(super) struct Mouth {
     silence: Arc<Mutex<Silence>>,
     verdict: Verdict,
     last: Last,
+    partly: Partly,
     link_preview: bool,
     /// Reads the files that are to be sent.
     pub(super) media: MediaReader,
@@ -63,6 +66,7 @@ impl Mouth {
             silence: Arc::default(),
             verdict: Verdict::default(),
             last,
+            partly: Partly::default(),
             link_preview,
             media,
         }
@@ -74,13 +78,26 @@ impl Mouth {
         self.verdict.clone()
     }
 
-    pub(super) async fn say_words(&self, person: &str, words: &str) -> Result<Receipt, SendError> {
-        let mut text = marked(&pieces(&Document::parse(words)));
-        if text.trim().is_empty() {
-            words.clone_into(&mut text);
+    /// Says a part in these words.
+    pub(super) async fn say_words(
+        &self,
+        part: &SendPart,
+        person: &str,
+        words: &str,
+    ) -> Result<Receipt, SendError> {
+        let texts = messages(words, TEXT_CHARS_MAX, marked);
+        // With a label in front it is cut elsewhere.
+        let key = format!("{}/{}", part.key, words.len());
+        let mut last = Receipt::default();
+        for (at, text) in texts.iter().enumerate().skip(self.partly.taken(&key)) {
+            let text = json!({"body": text, "preview_url": self.link_preview});
+            last = self.put(person, &addressed(person, "text", &text)).await?;
+            if at + 1 < texts.len() {
+                self.partly.keep(&key, at + 1);
+            }
         }
-        let text = json!({"body": text, "preview_url": self.link_preview});
-        self.put(person, &addressed(person, "text", &text)).await
+        self.partly.forget(&key);
+        Ok(last)
     }
 
     /// Sends a message as it stands.
@@ -89,7 +106,7 @@ impl Mouth {
         let Sent { messages } = sent.map_err(|error| self.failed(person, error))?;
         Ok(Receipt {
             platform_id: messages.into_iter().next().map(|named| named.id),
-            unconfirmed: false,
+            ..Receipt::default()
         })
     }
 
@@ -147,7 +164,7 @@ impl Speaker for Mouth {
         match part.media.first() {
             Some(medium) => self.say_medium(part, &person, medium).await,
             None if !part.choices.is_empty() => self.say_choices(part, &person).await,
-            None => self.say_words(&person, &part.text).await,
+            None => self.say_words(part, &person, &part.text).await,
         }
     }
 

@@ -8,7 +8,7 @@ use gatehouse_core::{
 use gatehouse_fakes::whatsapp::{Cloud, Fault, NUMBER, Seen, post, refusal, text};
 use serde_json::{Value, json};
 
-use super::{Platform as _, Whatsapp};
+use super::Whatsapp;
 use crate::{
     account::State,
     adapter::{Adapter, FetchError, HttpAnswer, HttpHead, HttpRequest, Typing, contract},
@@ -22,6 +22,7 @@ mod choices;
 mod hook;
 mod said;
 mod sent;
+mod trouble;
 
 contract::contract!(Number);
 
@@ -63,8 +64,7 @@ impl Number {
 }
 
 fn adapter(config: &Value, stores: &Stores, files: &Arc<Memory>) -> Arc<dyn Adapter> {
-    let config = Whatsapp::read(config).unwrap();
-    Whatsapp::open(&config, deps(stores, Clock::system(), files))
+    isolated::tests::opened::<Whatsapp>(config, deps(stores, Clock::system(), files))
 }
 
 async fn call(

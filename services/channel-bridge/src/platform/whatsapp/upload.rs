@@ -96,7 +96,7 @@ impl Mouth {
         reason: &str,
     ) -> Result<Receipt, SendError> {
         let named = file::named(part, medium, reason);
-        self.say_words(person, &named.text).await
+        self.say_words(part, person, &named.text).await
     }
 }
 

@@ -4,7 +4,7 @@ use super::{CONTENT_CHARS_MAX, messages, nonce};
 fn markup_that_adds_too_much_makes_more_messages_and_loses_no_word() {
     let text = "a_b*c ".repeat(316);
 
-    let parts = messages(text.trim(), CONTENT_CHARS_MAX);
+    let parts = messages(text.trim());
 
     assert!(parts.len() > 1);
     assert!(parts.iter().all(|part| part.chars().count() <= CONTENT_CHARS_MAX));

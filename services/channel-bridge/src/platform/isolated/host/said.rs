@@ -195,9 +195,11 @@ pub(super) fn answered(id: u64, result: Result<Receipt, SendError>) -> Said {
         Ok(Receipt {
             platform_id,
             unconfirmed,
+            plain,
         }) => Outcome::Sent(PartSent {
             platform_id: platform_id.unwrap_or_default(),
             unconfirmed,
+            plain,
         }),
         Err(SendError::Retry { after, reason }) => Outcome::Retry(PartRetry {
             reason,

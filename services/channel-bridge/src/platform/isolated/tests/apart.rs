@@ -14,11 +14,7 @@ use crate::{
 };
 
 /// The account as the bridge opens it where `isolate` is set.
-pub(in crate::platform::isolated) fn open<S: Platform>(
-    mut account: Value,
-    deps: Deps,
-    run: &Path,
-) -> Arc<dyn Adapter> {
+pub(crate) fn open<S: Platform>(mut account: Value, deps: Deps, run: &Path) -> Arc<dyn Adapter> {
     account["isolate"] = true.into();
     let platforms = Platforms::of([Entry::of::<S>()]).isolated_by(&isolation(run));
     let connector = platforms.get(S::NAME).map(|entry| entry.read(&account));

@@ -124,7 +124,7 @@ impl Adapter for Software {
                     request.begin();
                     self.say(request.part()).await;
                     let platform_id = Some(request.part().key.clone());
-                    request.answer(Ok(Receipt { platform_id, unconfirmed: false }));
+                    request.answer(Ok(Receipt { platform_id, ..Receipt::default() }));
                 }
                 Some(_) = link.typing.recv() => {}
                 _ = signs.tick() => link.progress.heard(),

@@ -35,7 +35,6 @@ use crate::{
     account::AccountState,
     adapter::Adapter,
     media::MediaReader,
-    metrics::Metrics,
     platform::{
         Deps,
         plugin::{Channel, Life, Lives},
@@ -196,7 +195,7 @@ impl Plugin {
                             id,
                             outcome: Some(part_answered::Outcome::Sent(PartSent {
                                 platform_id: format!("m{id}"),
-                                unconfirmed: false,
+                                ..PartSent::default()
                             })),
                         })
                     }
@@ -365,7 +364,6 @@ impl Room {
             account: key("a"),
             clock: Clock::system(),
             state: AccountState::new(key("a"), self.stores.accounts.clone()),
-            metrics: Metrics::default(),
             media: MediaReader::new(self.session.clone()),
         })
     }

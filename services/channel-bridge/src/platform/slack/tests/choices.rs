@@ -110,3 +110,32 @@ async fn buttons_that_slack_refuses_are_words() {
     assert_eq!(scene.seen(1).await[0].text, "Right?\n\n1. Yes");
     scene.bench.stop().await;
 }
+
+#[tokio::test]
+async fn an_answer_whose_buttons_slack_refuses_stands_in_words_where_its_beginning_stood() {
+    let Room(scene) = Room::start().await;
+    let place = crate::preview::Place {
+        to: "C1".into(),
+        thread_id: None,
+        reply_to_id: None,
+        shared: true,
+    };
+    scene.bench.shows(&scene.adapter, "run", place);
+    scene.bench.writes("Right").await;
+    scene.seen(1).await;
+    scene.bench.keeps_a_preview().await;
+    let refusal = json!({"ok": false, "error": "invalid_blocks"});
+    scene.workspace.fault("chat.update", Fault::Refuse(200, refusal));
+    let mut delivery = crate::testing::delivery("k", "C1", "Right?", scene.bench.clock.now());
+    let choices = gatehouse_core::content::Choice::read([("Yes".to_owned(), String::new())]).unwrap();
+    delivery
+        .message
+        .push(gatehouse_core::content::Block::Choices(choices));
+
+    scene.bench.outbox.enqueue(delivery).await.unwrap();
+    scene.bench.settled().await;
+
+    let seen = scene.workspace.seen();
+    assert_eq!((seen.len(), seen[0].text.as_str()), (1, "Right?\n\n1. Yes"));
+    scene.bench.stop().await;
+}

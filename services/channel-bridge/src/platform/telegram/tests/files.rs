@@ -12,7 +12,7 @@ async fn fetched(bot: &Bot, keys: Value, address: &str) -> Result<Vec<u8>, Fetch
         .as_object_mut()
         .unwrap()
         .extend(keys.as_object().unwrap().clone());
-    let adapter = adapter(&config, &bot.stores, &Metrics::default(), &Arc::default());
+    let adapter = adapter(&config, &bot.stores, &Arc::default());
     let remote = adapter.fetch(address).await?;
     let parts: Vec<bytes::Bytes> = remote.bytes.try_collect().await?;
     Ok(parts.concat())

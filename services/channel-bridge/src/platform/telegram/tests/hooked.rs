@@ -130,3 +130,50 @@ fn an_address_that_telegram_does_not_come_to_and_one_without_a_secret_are_refuse
         assert!(wrong.contains(word), "{keys} {wrong}");
     }
 }
+
+fn picture(number: i64, words: Option<&str>) -> Value {
+    let mut message = direct(ANNA, number, "");
+    message["text"] = Value::Null;
+    message["media_group_id"] = json!("album");
+    message["photo"] = json!([{"file_id": format!("photo-{number}"), "file_size": 3}]);
+    message["caption"] = json!(words);
+    json!({"update_id": number, "message": message})
+}
+
+#[tokio::test]
+async fn pictures_of_an_album_are_one_message_and_each_is_answered_behind_its_commit() {
+    let scene = scene().await;
+    let bring = async |number, words| scene.brings(&[SECRET], picture(number, words)).await.status;
+    *scene.bench.heard.failures.lock().unwrap() = 1;
+
+    let full = tokio::join!(
+        bring(101, Some("what are these?")),
+        bring(103, None),
+        bring(102, None)
+    );
+    assert_eq!(full, (503, 503, 503), "all of it comes again");
+    let again = tokio::join!(
+        bring(102, None),
+        bring(101, Some("what are these?")),
+        bring(101, Some("what are these?")),
+        bring(103, None)
+    );
+
+    assert_eq!(again, (200, 200, 200, 200));
+    assert_eq!(scene.bench.heard.texts(), ["what are these?"]);
+    let heard = scene.bench.heard.messages.lock().unwrap()[0].clone();
+    let files = heard.content.blocks().iter().filter_map(|block| match block {
+        gatehouse_core::content::Block::Media(media) => Some(format!("{:?}", media.source)),
+        _ => None,
+    });
+    let files: Vec<String> = files.collect();
+    assert_eq!(files.len(), 3, "{files:?}");
+    assert!(
+        files
+            .iter()
+            .zip(101..)
+            .all(|(file, number)| file.contains(&format!("photo-{number}"))),
+        "{files:?}"
+    );
+    scene.bench.stop().await;
+}

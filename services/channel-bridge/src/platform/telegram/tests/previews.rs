@@ -140,3 +140,23 @@ async fn a_telegram_without_drafts_is_shown_a_message_that_changes() {
     assert_eq!((seen[0].id, seen[0].answers), (preview.id, Some(33)));
     scene.bench.stop().await;
 }
+
+#[tokio::test]
+async fn a_draft_whose_markup_is_refused_is_shown_without_and_drafts_go_on() {
+    let scene = Scene::start().await;
+    scene.is(State::Connected).await;
+    scene.begin("run", "7");
+    let refusal = Fault::Refuse(400, "Bad Request: can't parse entities: byte offset 1");
+    scene.api.fault("sendMessageDraft", refusal);
+
+    scene.bench.writes("Hello").await;
+    scene.calls("sendMessageDraft", 2).await;
+    scene.bench.writes(" **bold** one").await;
+    scene.calls("sendMessageDraft", 3).await;
+    scene.answer("7", "Hello **bold** one").await;
+
+    let drafts: Vec<String> = scene.api.drafts().into_iter().map(|draft| draft.2).collect();
+    assert_eq!(drafts, ["Hello …", "Hello bold one …"]);
+    assert_eq!(scene.api.seen().len(), 1, "and none of them stays");
+    scene.bench.stop().await;
+}

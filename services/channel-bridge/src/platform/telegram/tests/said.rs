@@ -26,7 +26,7 @@ async fn markdown_is_shown_with_its_styles_and_a_refusal_of_them_is_answered_wit
     assert_eq!(seen[1].sent, "bold there (https://a.b)");
     assert_eq!(seen.len(), 2);
     let mut registry = prometheus_client::registry::Registry::default();
-    scene.metrics.register(&mut registry);
+    scene.bench.metrics.register(&mut registry);
     let mut page = String::new();
     prometheus_client::encoding::text::encode(&mut page, &registry).unwrap();
     assert!(

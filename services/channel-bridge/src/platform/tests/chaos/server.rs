@@ -132,7 +132,7 @@ impl Server {
         };
         Ok(Receipt {
             platform_id: Some(id),
-            unconfirmed: false,
+            ..Receipt::default()
         })
     }
 
