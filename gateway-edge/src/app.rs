@@ -164,6 +164,13 @@ impl service::App for App {
             config_calls: Arc::default(),
             requests: TaskTracker::new(),
         });
+        let bounded = Arc::clone(&edge);
+        life.on_scrape(move || {
+            bounded
+                .metrics
+                .bounds(bounded.limits.sockets_max, &bounded.budgets);
+            std::future::ready(())
+        });
         let broadcast: Peer = edge.backend.peer(Service::Broadcast).clone();
         let (fed_sender, fed) = watch::channel(false);
 

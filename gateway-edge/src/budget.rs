@@ -85,6 +85,11 @@ impl Budget {
         self.used() > self.max
     }
 
+    /// Bytes that may be leased.
+    pub(crate) fn max(&self) -> usize {
+        self.max
+    }
+
     /// Bytes that are leased.
     pub(crate) fn used(&self) -> usize {
         self.used.load(Relaxed)

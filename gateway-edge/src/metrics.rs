@@ -12,6 +12,8 @@ use prometheus_client::{
     registry::Registry,
 };
 
+use crate::budget::Budgets;
+
 /// Pairs of method and unknown field that are counted apart. Everything beyond goes to `other`: a client must not be able to
 /// grow our memory with invented names.
 const UNKNOWN_FIELDS_MAX: usize = 512;
@@ -44,10 +46,19 @@ pub(crate) struct Reason {
     pub(crate) reason: &'static str,
 }
 
+/// One of the three budgets.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Budgeted {
+    holds: &'static str,
+}
+
 /// The instruments.
 #[derive(Debug)]
 pub(crate) struct Metrics {
     pub(crate) connections: Gauge,
+    sockets_max: Gauge,
+    budget_bytes: Family<Budgeted, Gauge>,
+    budget_bytes_max: Family<Budgeted, Gauge>,
     pub(crate) handshakes: Family<Reason, Counter>,
     pub(crate) rejected: Family<Reason, Counter>,
     pub(crate) requests: Family<RequestLabels, Counter>,
@@ -68,6 +79,9 @@ impl Default for Metrics {
     fn default() -> Self {
         Self {
             connections: Gauge::default(),
+            sockets_max: Gauge::default(),
+            budget_bytes: Family::default(),
+            budget_bytes_max: Family::default(),
             handshakes: Family::default(),
             rejected: Family::default(),
             requests: Family::default(),
@@ -93,6 +107,21 @@ impl Metrics {
             "connections",
             "Connections after their handshake",
             self.connections.clone(),
+        );
+        edge.register(
+            "sockets_max",
+            "How many sockets there may be, before and after their handshake: more are refused",
+            self.sockets_max.clone(),
+        );
+        edge.register(
+            "budget_bytes",
+            "Memory that all connections together hold for their peers, by what it holds",
+            self.budget_bytes.clone(),
+        );
+        edge.register(
+            "budget_bytes_max",
+            "How much it may be: whoever wants more is refused, or closed",
+            self.budget_bytes_max.clone(),
         );
         edge.register(
             "handshakes",
@@ -147,6 +176,23 @@ impl Metrics {
             self.webhooks.clone(),
         );
         edge.register("hooks", "Requests to hooks by how they ended", self.hooks.clone());
+    }
+
+    /// What is bounded, and how much of it there is now.
+    pub(crate) fn bounds(&self, sockets_max: usize, budgets: &Budgets) {
+        let whole = |value: usize| i64::try_from(value).unwrap_or(i64::MAX);
+        self.sockets_max.set(whole(sockets_max));
+        for (holds, budget) in [
+            ("unauthenticated", &budgets.unauthenticated),
+            ("messages", &budgets.messages),
+            ("waiting", &budgets.waiting),
+        ] {
+            let label = Budgeted { holds };
+            self.budget_bytes.get_or_create(&label).set(whole(budget.used()));
+            self.budget_bytes_max
+                .get_or_create(&label)
+                .set(whole(budget.max()));
+        }
     }
 
     /// Counts a parameter that no contract knows, and logs it the first time. Places in lists count as one.

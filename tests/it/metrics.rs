@@ -12,6 +12,16 @@ use serde_json::{Value, json};
 
 use crate::SCREEN;
 
+/// What has no one bound: how many turns wait is bounded for each conversation (`messages.queue.cap`), of invocations for each node and each
+/// caller, parts for each reply; and a reply waits for each turn that has ended.
+const BOUNDED_OTHERWISE: [&str; 5] = [
+    "gatehouse_turns_waiting",
+    "gatehouse_replies_waiting",
+    "gatehouse_node_invocations_waiting",
+    "gatehouse_node_invocations_running",
+    "gatehouse_channel_waiting_parts",
+];
+
 fn project(file: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(file)
 }
@@ -158,6 +168,27 @@ async fn the_page_of_a_gateway_the_table_the_dashboard_and_the_alerts_name_the_s
         lost.is_empty(),
         "in the table of docs/operations.md and on no page: {lost:?}"
     );
+    let depths = page.keys().filter(|name| {
+        [
+            "_waiting",
+            "_running",
+            "_taken",
+            "_kept_events",
+            "_kept_bytes",
+            "_budget_bytes",
+        ]
+        .iter()
+        .any(|depth| name.ends_with(depth))
+    });
+    let is_bounded = |name: &String| {
+        let of_places = name.replace("_places_taken", "_places");
+        page.contains_key(&format!("{name}_max"))
+            || page.contains_key(&name.replace("_waiting", "_max"))
+            || (of_places != *name && page.contains_key(&of_places))
+            || BOUNDED_OTHERWISE.contains(&name.as_str())
+    };
+    let without: Vec<_> = depths.filter(|name| !is_bounded(name)).collect();
+    assert!(without.is_empty(), "depths without their bound: {without:?}");
     for file in [
         "deploy/grafana/gatehouse.json",
         "deploy/prometheus/alerts.yml",

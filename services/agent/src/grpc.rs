@@ -55,6 +55,7 @@ impl Grpc {
         metrics: Metrics,
         drain: Drain,
     ) -> Self {
+        metrics.running_max.set(CONCURRENT_MAX.into());
         Self {
             config,
             tools,

@@ -62,6 +62,8 @@ struct Tokens {
 pub(crate) struct Metrics {
     pub(crate) started: Counter,
     pub(crate) running: Gauge,
+    /// How many turns may run: the service sets it once.
+    pub(crate) running_max: Gauge,
     calls: Family<Call, Counter>,
     failures: Family<Failure, Counter>,
     tokens: Family<Tokens, Counter>,
@@ -76,6 +78,7 @@ impl Default for Metrics {
         Self {
             started: Counter::default(),
             running: Gauge::default(),
+            running_max: Gauge::default(),
             calls: Family::default(),
             failures: Family::default(),
             tokens: Family::default(),
@@ -94,6 +97,11 @@ impl Metrics {
             "gatehouse_agent_turns_running",
             "Turns that run now",
             self.running.clone(),
+        );
+        registry.register(
+            "gatehouse_agent_turns_running_max",
+            "How many may run there: more are refused",
+            self.running_max.clone(),
         );
         let registry = registry.sub_registry_with_prefix("gatehouse_model");
         registry.register("calls", "Calls to models by how they ended", self.calls.clone());

@@ -73,6 +73,13 @@ impl service::App for App {
         let living = Arc::new(Living::new(|service| life.peer(service)));
         let sweep = sweep(Arc::clone(&hub), Arc::clone(&living), life.closing.clone());
         life.closing.spawn("sweep", sweep);
+        let (keeps, shown) = (Arc::clone(&hub), metrics.clone());
+        life.on_scrape(move || {
+            if let Some(kept) = keeps.kept() {
+                shown.kept(kept);
+            }
+            std::future::ready(())
+        });
         let system = system::Grpc::new(&life.settings.home, life.clock.clone(), hub.history());
         life.serve(SystemServiceServer::new(system).max_encoding_message_size(MESSAGE_BYTES_MAX));
         let of_plugins = plugins::Grpc {

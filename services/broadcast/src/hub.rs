@@ -209,6 +209,11 @@ impl Hub {
         Ok(())
     }
 
+    /// What the bus keeps here for edges that come back.
+    pub(crate) fn kept(&self) -> Option<bus::Kept> {
+        self.bus.kept()
+    }
+
     /// Whether the end of this connection is to be waited for by whoever asks: once for each.
     pub(crate) fn is_new(&self, connection: u64) -> bool {
         self.lock().connections.insert(connection)

@@ -9,7 +9,11 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use crate::{adapter::AccountKey, outbox::store::Counts};
+use crate::{
+    adapter::AccountKey,
+    inbox::store::INBOX_WAITING_MAX,
+    outbox::store::{Counts, OUTBOX_WAITING_MAX},
+};
 use gatehouse_core::{Timestamp, metrics::Histograms};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -130,8 +134,10 @@ pub(crate) struct Metrics {
     previews: Family<AccountLabels, Counter>,
     restarts: Family<AccountLabels, Counter>,
     inbox: Family<AccountLabels, Gauge>,
+    inbox_max: Gauge,
     up: Family<AccountLabels, Gauge>,
     waiting: Family<AccountLabels, Gauge>,
+    waiting_max: Gauge,
     waiting_parts: Family<AccountLabels, Gauge>,
     oldest: Family<AccountLabels, Gauge<f64, AtomicU64>>,
     dead: Family<AccountLabels, Gauge>,
@@ -147,8 +153,10 @@ impl Default for Metrics {
             previews: Family::default(),
             restarts: Family::default(),
             inbox: Family::default(),
+            inbox_max: Gauge::default(),
             up: Family::default(),
             waiting: Family::default(),
+            waiting_max: Gauge::default(),
             waiting_parts: Family::default(),
             oldest: Family::default(),
             dead: Family::default(),
@@ -194,12 +202,24 @@ impl Metrics {
             "Messages from people that wait for the session service",
             self.inbox.clone(),
         );
+        registry.register(
+            "inbox_waiting_max",
+            "How many may wait of one account: more are not acknowledged to the platform",
+            self.inbox_max.clone(),
+        );
+        self.inbox_max.set(INBOX_WAITING_MAX);
         registry.register("up", "Whether an account is connected", self.up.clone());
         registry.register(
             "waiting",
             "Replies that wait for the platform of an account",
             self.waiting.clone(),
         );
+        registry.register(
+            "waiting_max",
+            "How many may wait of one account: more are refused",
+            self.waiting_max.clone(),
+        );
+        self.waiting_max.set(OUTBOX_WAITING_MAX);
         registry.register(
             "waiting_parts",
             "Their parts that the platform has not taken",

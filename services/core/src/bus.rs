@@ -81,6 +81,19 @@ impl fmt::Debug for Subscription {
     }
 }
 
+/// What is kept for those who come later, and how much may be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// Events, the places of lost ones among them.
+    pub events: usize,
+    /// How many may be: the oldest make room for the newest.
+    pub events_max: usize,
+    /// What they take of the memory.
+    pub bytes: usize,
+    /// What they may take.
+    pub bytes_max: usize,
+}
+
 /// Where events and signals go, and where they come from.
 #[async_trait]
 pub trait Bus: Debug + Send + Sync {
@@ -97,6 +110,9 @@ pub trait Bus: Debug + Send + Sync {
     /// # Errors
     /// When the bus does not answer.
     async fn subscribe(&self, after: Option<Position>) -> Result<Subscription, Error>;
+
+    /// What is kept in this process. `None`: it is kept elsewhere.
+    fn kept(&self) -> Option<Kept>;
 
     /// Wakes whoever listens to this topic, in all processes. Never waits.
     fn signal(&self, topic: &str);

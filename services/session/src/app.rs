@@ -159,9 +159,12 @@ impl service::App for App {
             clock.clone(),
             metrics.clone(),
         );
-        let (upkeep, day) = (Arc::clone(&stores.upkeep), clock.clone());
+        let (upkeep, day, configured) = (Arc::clone(&stores.upkeep), clock.clone(), policies.clone());
         life.on_scrape(move || {
             let (upkeep, day, metrics) = (Arc::clone(&upkeep), day.clone(), metrics.clone());
+            if let Some(policy) = configured.borrow().as_ref() {
+                metrics.turns_max(policy.concurrent_max);
+            }
             async move {
                 // A database that fails says so by itself; the last figures stay.
                 if let Ok(depths) = upkeep.depths().await {

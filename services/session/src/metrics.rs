@@ -67,6 +67,7 @@ pub(crate) struct Metrics {
     first_token: Histogram,
     turns_waiting: Gauge,
     turns_running: Gauge,
+    turns_running_max: Gauge,
     turn_waits: Gauge<f64, std::sync::atomic::AtomicU64>,
     replies_waiting: Gauge,
     reply_waits: Gauge<f64, std::sync::atomic::AtomicU64>,
@@ -86,6 +87,7 @@ impl Default for Metrics {
             first_token: Histogram::new(SECONDS),
             turns_waiting: Gauge::default(),
             turns_running: Gauge::default(),
+            turns_running_max: Gauge::default(),
             turn_waits: Gauge::default(),
             replies_waiting: Gauge::default(),
             reply_waits: Gauge::default(),
@@ -115,6 +117,11 @@ impl Metrics {
         );
         registry.register("turns_waiting", "Turns that wait", self.turns_waiting.clone());
         registry.register("turns_running", "Turns that run", self.turns_running.clone());
+        registry.register(
+            "turns_running_max",
+            "How many may run: more wait",
+            self.turns_running_max.clone(),
+        );
         registry.register(
             "turns_oldest_waiting_seconds",
             "How long the oldest turn has waited",
@@ -174,6 +181,12 @@ impl Metrics {
         if let Some(first) = end.first {
             self.first_token.observe(first.as_secs_f64());
         }
+    }
+
+    /// How many turns may run at once, as it is configured.
+    pub(crate) fn turns_max(&self, most: usize) {
+        self.turns_running_max
+            .set(i64::try_from(most).unwrap_or(i64::MAX));
     }
 
     /// What waits and runs, as the store has it at `now`.

@@ -221,6 +221,10 @@ impl Bus for Unsteady {
         self.bus.subscribe(after).await
     }
 
+    fn kept(&self) -> Option<bus::Kept> {
+        self.bus.kept()
+    }
+
     fn signal(&self, topic: &str) {
         self.bus.signal(topic);
     }

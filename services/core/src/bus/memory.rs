@@ -7,7 +7,7 @@ use futures::{StreamExt, stream};
 use tokio::sync::watch;
 
 use super::{
-    Batch, Bus, Error, Listener, Page, Position, Subscription,
+    Batch, Bus, Error, Kept, Listener, Page, Position, Subscription,
     publishers::Publishers,
     ring::{PageMax, Ring},
     topics::Topics,
@@ -89,6 +89,10 @@ impl Bus for Memory {
             gap,
             pages: pages.boxed(),
         })
+    }
+
+    fn kept(&self) -> Option<Kept> {
+        Some(self.0.state().ring.kept())
     }
 
     fn signal(&self, topic: &str) {

@@ -9,6 +9,8 @@ use std::collections::VecDeque;
 use gatehouse_proto::broadcast::v1::Event;
 use prost::Message;
 
+use super::Kept;
+
 /// Events that are kept: minutes of a busy gateway, for an edge that restarts within seconds.
 const EVENTS_MAX: usize = 65_536;
 
@@ -61,6 +63,15 @@ pub(super) struct PageMax {
 impl Ring {
     pub(super) fn head(&self) -> u64 {
         self.head
+    }
+
+    pub(super) fn kept(&self) -> Kept {
+        Kept {
+            events: self.items.len(),
+            events_max: EVENTS_MAX,
+            bytes: self.bytes,
+            bytes_max: BYTES_MAX,
+        }
     }
 
     /// Adds an event and returns its offset.
