@@ -4,6 +4,7 @@ use std::{collections::HashMap, sync::LazyLock};
 
 use gatehouse_contract::{Ignore, Map, MessagePlan, Refuse};
 use proptest::prelude::*;
+use proptest::test_runner::contextualize_config;
 use prost::Message as _;
 use prost_reflect::{
     DescriptorPool, DynamicMessage, FieldDescriptor, Kind, MapKey, MessageDescriptor, ReflectMessage as _,
@@ -276,7 +277,7 @@ fn is_json(text: &str) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(contextualize_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() }))]
 
     #[test]
     fn json_says_what_the_message_says_and_back(seed: u64, index: prop::sample::Index) {

@@ -8,6 +8,7 @@ use std::{
 };
 
 use proptest::prelude::*;
+use proptest::test_runner::contextualize_config;
 
 use super::{history::HISTORY_MAX, *};
 use gatehouse_core::Timestamp;
@@ -163,7 +164,7 @@ fn mortal() -> (Mortal, Store<Mortal>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(contextualize_config(ProptestConfig::with_cases(300)))]
     #[test]
     fn a_machine_that_dies_at_any_step_leaves_one_whole_text(
         texts in prop::collection::vec("[a-z]{0,30}", 1..6), life in 0usize..120, lucky in any::<bool>()

@@ -148,3 +148,28 @@ fn stripe(value: &str) -> Option<Shown> {
     }
     (shown.time.is_some() && !shown.signatures.is_empty()).then_some(shown)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn whatever_a_header_says_shows_a_few_whole_signatures_of_one_time_or_nothing(
+            pieces in prop::collection::vec(prop_oneof![
+                prop::sample::select(&["t=", "v1=", "v0=", ",", "=", "1700000000", " ", "t=1,", "\u{fc}"][..]).prop_map(str::to_owned),
+                "[0-9a-fA-F]{64}", "v1=[0-9a-f]{64},", "[0-9a-g]{0,70}",
+            ], 0..20),
+        ) {
+            let value = pieces.concat();
+            if let Some(Shown { signatures, time }) = stripe(&value) {
+                prop_assert!((1..=SHOWN_MAX).contains(&signatures.len()));
+                prop_assert!(signatures.iter().all(|signature| signature.len() == 32));
+                prop_assert_eq!(value.split(',').filter(|part| part.trim().starts_with("t=")).count(), 1);
+                prop_assert!(time.is_some());
+            }
+        }
+    }
+}

@@ -150,6 +150,7 @@ impl Template {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
@@ -205,6 +206,43 @@ mod tests {
         }
         assert_eq!(told("{{a.constructor}}{{1+1}}{{a()}}"), "");
         assert_eq!(told("{{{{n}}}}"), "{{{{n}}}}");
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_written_is_told_and_what_comes_from_outside_stands_between_the_marks(
+            pieces in prop::collection::vec(prop::sample::select(&[
+                "{{", "}}", "{", "}", "a", "a.b", ".", "[", "]", "[0]", "1", "item", "headers.x-kind", "query.who", "path", " ", "\u{fc}",
+            ][..]), 0..12),
+            outside in "[<>/{}a-z \u{fc}-]{0,20}",
+        ) {
+            let text = pieces.concat();
+            let template = Template::read(&text);
+            let query = format!("who={outside}");
+            let head = Head::for_tests("forge", Some(&query), &[("x-kind", &outside)]);
+            let body = json!({"a": {"b": [outside, {"a": outside}]}, "1": outside});
+            let source = Source { head: &head, body: &body, item: Some(&body) };
+
+            let told = template.told(&source, &Marks::new(false)).unwrap();
+
+            // Each mark is a word of its own; without them and what is between them the operator's words are left.
+            let mark = told.split("<outside-").nth(1).and_then(|rest| rest.get(..32)).map(|word| format!("outside-{word}"));
+            let (mut ours, mut rest) = (String::new(), told.as_str());
+            while let Some((before, inside)) = mark.as_deref().and_then(|mark| rest.split_once(&format!("<{mark}>"))) {
+                ours.push_str(before);
+                let mark = mark.as_deref().unwrap_or_default();
+                rest = inside.split_once(&format!("</{mark}>")).expect("an end of each").1;
+            }
+            ours.push_str(rest);
+            let words = template.0.iter().filter_map(|part| match part {
+                Part::Words(words) => Some(words.as_str()),
+                Part::Place(_) => None,
+            });
+            prop_assert_eq!(ours, words.collect::<String>());
+            if !template.0.iter().any(|part| matches!(part, Part::Place(_))) {
+                prop_assert_eq!(told, text, "what is no place stays as it is written");
+            }
+        }
     }
 
     #[test]

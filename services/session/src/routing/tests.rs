@@ -2,6 +2,7 @@ use gatehouse_document::bindings::{BindingMatch, PeerMatch};
 use proptest::collection::vec;
 use proptest::option::of;
 use proptest::prelude::*;
+use proptest::test_runner::contextualize_config;
 
 use super::*;
 use crate::config::{self, DmScope, GroupScope};
@@ -297,7 +298,7 @@ prop_compose! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(contextualize_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() }))]
 
     #[test]
     fn the_router_agrees_with_the_naive_model(matches in vec(when(), 0..12), inbound in inbound()) {

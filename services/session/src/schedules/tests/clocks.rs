@@ -10,6 +10,7 @@ use std::collections::HashSet;
 use gatehouse_core::Timestamp;
 use jiff::tz::TimeZone;
 use proptest::prelude::*;
+use proptest::test_runner::contextualize_config;
 use tokio::runtime;
 
 use self::gateway::{Death, Gateway, spec};
@@ -127,7 +128,7 @@ const NIGHTS: [i64; 5] = [
 ];
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 40, max_shrink_iters: 200, ..ProptestConfig::default() })]
+    #![proptest_config(contextualize_config(ProptestConfig { cases: 40, max_shrink_iters: 200, ..ProptestConfig::default() }))]
 
     #[test]
     fn each_slot_has_one_row_and_makes_one_turn_at_most_whatever_the_clock_and_the_process_do(
