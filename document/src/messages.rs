@@ -72,12 +72,13 @@ pub enum QueueMode {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum QueueDrop {
-    /// In a chat, two of the messages that wait are answered together, and nothing is lost; where no two of one person want the same,
-    /// and on screens and for programs, the new message is refused.
+    /// In a chat, two of the messages that wait are answered together, a hundred at most: the model reads each of them whole, in the
+    /// place of a summary. Where no two of one person want the same it is as with `new`.
+    #[default]
     Summarize,
     /// The oldest waiting message is given up.
     Old,
-    /// The new message is refused.
-    #[default]
+    /// The new message waits in front of the queue when it comes from a chat, and nothing is lost; on screens and for programs it is
+    /// refused.
     New,
 }

@@ -58,7 +58,7 @@ fn with_an_answer_each(channels: &Value) -> Value {
     {
         channel["loopGuard"] = json!({"maxTurns": 0});
     }
-    json!({"channels": channels, "messages": {"queue": {"mode": "followup"}}})
+    json!({"channels": channels, "messages": {"queue": {"mode": "followup", "drop": "new"}}})
 }
 
 /// Everything an operator may be granted here.

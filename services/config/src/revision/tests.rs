@@ -126,7 +126,7 @@ fn defaults_are_filled_in_and_one_form_is_handed_out() {
     assert_eq!(
         session["messages"]["queue"],
         json!({
-            "mode": "steer", "byChannel": {}, "debounceMs": 500, "debounceMsByChannel": {}, "cap": 20, "drop": "new"
+            "mode": "steer", "byChannel": {}, "debounceMs": 500, "debounceMsByChannel": {}, "cap": 20, "drop": "summarize"
         })
     );
     let shown = revision.shown();

@@ -57,6 +57,7 @@ pub(crate) async fn all<G>(open: impl AsyncFn() -> (G, Stores)) {
         queue::an_interrupting_message_ends_what_waits_and_stops_what_runs,
         queue::a_full_queue_refuses_or_gives_up_the_oldest,
         queue::in_a_full_queue_of_a_chat_two_messages_are_answered_together,
+        queue::no_more_messages_are_answered_together_than_a_model_reads,
         recovery::the_turns_of_a_dead_owner_run_again_once_or_end_with_what_was_shown,
         recovery::the_text_in_flight_is_that_of_the_last_attempt_and_goes_with_the_turn,
         recovery::a_turn_is_given_back_as_often_as_the_limits_allow,

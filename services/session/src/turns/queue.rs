@@ -61,7 +61,7 @@ pub(crate) enum DropPolicy {
     New,
     /// The oldest message: it ends as aborted.
     Old,
-    /// None in a chat, where two that wait are answered together. Elsewhere the new message.
+    /// None in a chat, where two that wait are answered together, as far as that goes. Elsewhere the new message.
     Summarize,
 }
 

@@ -143,6 +143,54 @@ pub(super) async fn a_full_queue_refuses_or_gives_up_the_oldest(store: &Stores) 
     assert!(store.turns.find(&run("r3")).await.unwrap().is_none());
 }
 
+/// A message of a chat, in a queue that joins two when more than two wait.
+fn joined(id: &str) -> Admission {
+    let message = admission(&key("main"), id, id);
+    Admission {
+        queue: QueueRule {
+            mode: QueueMode::Followup,
+            cap: 2,
+            drop: DropPolicy::Summarize,
+            ..message.queue
+        },
+        reply: Reply::To(chat("#a")),
+        sender: Some("anna".to_owned()),
+        ..message
+    }
+}
+
+pub(super) async fn no_more_messages_are_answered_together_than_a_model_reads(store: &Stores) {
+    let a = Owner::new("a");
+    admit(store, joined("r0")).await;
+    assert_eq!(claim(store, &a, T0).await, Some(run("r0")));
+    let mut taken = Vec::new();
+    for number in 1..400 {
+        let id = format!("r{number}");
+        let admitted = store.turns.admit(joined(&id), None).await;
+        if matches!(admitted, Err(Error::QueueFull { cap: 2 })) {
+            break;
+        }
+        admitted.unwrap();
+        taken.push(run(&id));
+    }
+
+    let end = finish("r0", &a, TurnState::Done, "x");
+    store.turns.finish(end).await.unwrap().unwrap();
+
+    assert_eq!(claim(store, &a, T0).await, Some(run("r1")));
+    let read = store.transcripts.context(&key("main"), 400).await.unwrap();
+    let together = read
+        .iter()
+        .filter(|row| row.answered_in == Some(run("r1")))
+        .count();
+    assert!((50..=100).contains(&together), "{together}");
+    assert_eq!(
+        taken.len(),
+        together + 1,
+        "one waits behind them, and the next one is refused"
+    );
+}
+
 pub(super) async fn in_a_full_queue_of_a_chat_two_messages_are_answered_together(store: &Stores) {
     let a = Owner::new("a");
     let small = |id: &str, reply: Reply, sender: Option<&str>| {

@@ -9,6 +9,11 @@ use crate::error::Error;
 use crate::id::RunId;
 use crate::turns::queue::{DropPolicy, QueueMode};
 use gatehouse_core::Timestamp;
+use gatehouse_document::messages::CAP_APPLIED_MAX;
+
+/// What a message weighs at least that is joined with others, in bytes: no more than a hundred are answered together, as in `collect`.
+/// A model reads the newest 400 rows of a conversation, and all of them have to be among these.
+const JOINED_BYTES_MIN: i64 = MERGE_BYTES_MAX / CAP_APPLIED_MAX as i64;
 
 /// How many quiet windows a message waits at most while others keep coming.
 const QUIET_WINDOWS_MAX: i64 = 10;
@@ -52,11 +57,12 @@ fn join_two(conn: &Connection, session: i64, now: Timestamp) -> Result<Option<En
     }
     for (place, (head, weight)) in waiting.iter().enumerate() {
         let later = waiting.iter().skip(place + 1).find(|(turn, bytes)| {
-            weight + bytes <= MERGE_BYTES_MAX && turns::wants_the_same(head, turn, head.mode)
+            let joined = weight.max(&JOINED_BYTES_MIN) + bytes.max(&JOINED_BYTES_MIN);
+            joined <= MERGE_BYTES_MAX && turns::wants_the_same(head, turn, head.mode)
         });
         let Some((later, bytes)) = later else { continue };
-        conn.prepare_cached("UPDATE turns SET bytes = bytes + ?2 WHERE run = ?1")?
-            .execute(params![head.run.as_str(), bytes])?;
+        conn.prepare_cached("UPDATE turns SET bytes = max(bytes, ?3) + max(?2, ?3) WHERE run = ?1")?
+            .execute(params![head.run.as_str(), bytes, JOINED_BYTES_MIN])?;
         let end = End {
             merged_into: Some(head.run.clone()),
             ..End::new(TurnState::Done, now)
