@@ -290,6 +290,17 @@ fn a_table_that_becomes_words_keeps_its_head() {
     }
 }
 
+#[test]
+fn bold_words_within_bold_words_stay_so_wherever_they_are_cut() {
+    let text = "**   aa ****a a aa aa  a aaaa**a äa👍öaaä aü  ü👍ä 👍a aööa a👍👍öü äüäü**aaaa aaaa a**";
+
+    let parts = split(UNIT, text, 46);
+
+    assert!(room(&parts) <= 46, "{parts:?}");
+    let whole: String = parts.iter().map(|part| seen(part)).collect();
+    assert_eq!(solid(&whole), solid(&seen(text)), "{parts:?}");
+}
+
 proptest! {
     #[test]
     fn any_text_is_cut_into_parts_that_fit_and_nothing_of_it_is_lost(

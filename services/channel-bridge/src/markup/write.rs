@@ -79,9 +79,18 @@ fn inlines(words: &[Inline], line_break: &str) -> String {
         match word {
             Inline::Text(words) => text.push_str(&escaped(words, line_break)),
             Inline::Code(code) => text.push_str(&span(code)),
-            Inline::Emphasis(words) => text.push_str(&format!("*{}*", inlines(words, line_break))),
-            Inline::Strong(words) => text.push_str(&format!("**{}**", inlines(words, line_break))),
-            Inline::Strike(words) => text.push_str(&format!("~~{}~~", inlines(words, line_break))),
+            Inline::Emphasis(words) => {
+                let words = without(words, |word| matches!(word, Inline::Emphasis(_)));
+                text.push_str(&format!("*{}*", inlines(&words, line_break)));
+            }
+            Inline::Strong(words) => {
+                let words = without(words, |word| matches!(word, Inline::Strong(_)));
+                text.push_str(&format!("**{}**", inlines(&words, line_break)));
+            }
+            Inline::Strike(words) => {
+                let words = without(words, |word| matches!(word, Inline::Strike(_)));
+                text.push_str(&format!("~~{}~~", inlines(&words, line_break)));
+            }
             Inline::Link { to, words } => {
                 text.push_str(&format!("[{}]{}", inlines(words, line_break), address(to)));
             }
@@ -93,6 +102,29 @@ fn inlines(words: &[Inline], line_break: &str) -> String {
         }
     }
     text
+}
+
+/// Without a style that stands around it already: it changes nothing, and its marks beside others of the kind would be read as one.
+fn without(words: &[Inline], is_same: fn(&Inline) -> bool) -> Vec<Inline> {
+    let mut plain = Vec::with_capacity(words.len());
+    for word in words {
+        match word {
+            Inline::Emphasis(words) | Inline::Strong(words) | Inline::Strike(words) if is_same(word) => {
+                plain.extend(without(words, is_same));
+            }
+            Inline::Emphasis(words) => plain.push(Inline::Emphasis(without(words, is_same))),
+            Inline::Strong(words) => plain.push(Inline::Strong(without(words, is_same))),
+            Inline::Strike(words) => plain.push(Inline::Strike(without(words, is_same))),
+            Inline::Link { to, words } => plain.push(Inline::Link {
+                to: to.clone(),
+                words: without(words, is_same),
+            }),
+            Inline::Text(_) | Inline::Code(_) | Inline::Image { .. } | Inline::Break | Inline::Html(_) => {
+                plain.push(word.clone());
+            }
+        }
+    }
+    plain
 }
 
 fn span(code: &str) -> String {

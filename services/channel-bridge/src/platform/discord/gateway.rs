@@ -6,6 +6,7 @@ use gatehouse_core::{Clock, Secret};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::{self, Instant};
+use url::Url;
 
 use super::{
     api::Api,
@@ -264,8 +265,9 @@ impl Gateway<'_> {
 }
 
 async fn connect(url: &str) -> Result<Socket, String> {
-    let address = format!("{}/?{VERSION}", url.trim_end_matches('/'));
-    let socket = Socket::connect("Discord", &address).await;
+    let mut address = Url::parse(url).map_err(|_| "its gateway has no address".to_owned())?;
+    address.set_query(Some(VERSION));
+    let socket = Socket::connect("Discord", address.as_str()).await;
     socket.map_err(|error| error.to_string())
 }
 

@@ -148,7 +148,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_written_has_room(text in "([a-c*_`\\[\\]()|#>\n -]|👍🏽|\\[a\\]\\(https://a\\.b/ccccccccccccccccccccccc\\)){0,400}") {
+        fn whatever_is_written_has_room(text in "([a-c*_`\\[\\]()|#>\n -]|👍🏽|\\[a\\]\\(https://a\\.b/ccccccccccccccccccccccc\\)){0,120}") {
             fit(&text);
         }
     }
