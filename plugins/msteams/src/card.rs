@@ -1,5 +1,6 @@
 //! Adaptive Cards: what may be sent as one, and what a pressed button says.
 
+use gatehouse_proto::common::v1::Choice;
 use serde_json::{Value, json};
 
 /// The largest card that Teams takes, in bytes.
@@ -50,6 +51,22 @@ pub fn message(card: &Value, summary: Option<&str>) -> Value {
         message["summary"] = json!(summary);
     }
     message
+}
+
+/// Buttons of one card that Teams shows beside each other; others would be behind three points.
+pub const CHOICES_MAX: u32 = 6;
+
+/// A card of buttons, each of which says something for whoever presses it. `None`: there is nothing to choose.
+#[must_use]
+pub fn choices(choices: &[Choice]) -> Option<Value> {
+    if choices.is_empty() {
+        return None;
+    }
+    let button = |choice: &Choice| json!({ "type": "Action.Execute", "title": choice.label, "verb": "choice", "data": { "text": choice.value } });
+    let actions: Vec<Value> = choices.iter().map(button).collect();
+    // Action.Execute is of 1.4.
+    let card = json!({ "type": "AdaptiveCard", "version": "1.4", "body": [], "actions": actions });
+    Some(json!({ "contentType": CARD, "content": card }))
 }
 
 /// What a pressed button says, of the value that an `Action.Submit` or an `Action.Execute` brings: its `text` where it has one, else all of

@@ -15,6 +15,7 @@ use tonic::Status;
 
 use crate::{
     account::Account,
+    card,
     connector::ConnectorError,
     say,
     settings::{Callers, Machine, SCHEMA, Services, Settings},
@@ -79,7 +80,7 @@ impl Platform for Channel {
                 }),
                 idempotent_sends: false,
                 separate_sends: true,
-                choices_max: 0, // cards are the plugin's own method, `msteams.card.send`
+                choices_max: card::CHOICES_MAX,
             }),
             limits: Some(ChannelLimits {
                 parts_max: 10,

@@ -1,5 +1,7 @@
 //! What an activity becomes: a message for the bridge, and the answer that Teams waits for.
 
+mod remark;
+
 use std::time::Duration;
 
 use axum::http::StatusCode;
@@ -94,11 +96,19 @@ pub(crate) async fn hear(account: &Account, activity: &Activity, claimed: Option
             None => Answer::done(),
         },
         Incoming::Invoked(invoke) => pressed(account, *invoke).await,
-        Incoming::Deleted { .. }
-        | Incoming::Reacted(_)
-        | Incoming::Joined(_)
-        | Incoming::Left(_)
-        | Incoming::Nothing(_) => Answer::done(),
+        // The bot's own previews among them.
+        Incoming::Deleted { .. } | Incoming::Reacted(_) if activity.from.id == activity.recipient.id => {
+            Answer::done()
+        }
+        Incoming::Deleted { place, .. } => {
+            remark::tell(&account.link, &place, vec![remark::taken_back()]).await;
+            Answer::done()
+        }
+        Incoming::Reacted(reaction) => {
+            remark::tell(&account.link, &reaction.place, remark::reactions(&reaction)).await;
+            Answer::done()
+        }
+        Incoming::Joined(_) | Incoming::Left(_) | Incoming::Nothing(_) => Answer::done(),
     }
 }
 

@@ -19,6 +19,7 @@ pub(crate) use self::{
 };
 use crate::{
     account::Account,
+    card,
     connector::{ConnectorError, Posted},
     hear::teams_id,
     render, stream,
@@ -46,6 +47,9 @@ async fn said(account: &Account, request: &SendPart) -> Result<String, PartOutco
     let mut message = message(&target, &request.text);
     if let Some(answered) = &request.reply_to_id {
         message["replyToId"] = json!(teams_id(answered));
+    }
+    if let Some(buttons) = card::choices(&request.choices) {
+        message["attachments"] = json!([buttons]);
     }
     match request.replaces.as_deref() {
         None => match post(account, &target, &message).await {

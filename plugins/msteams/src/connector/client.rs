@@ -264,9 +264,10 @@ async fn refused(answer: Response) -> ConnectorError {
         .and_then(|value| value.to_str().ok())
         .map(str::to_owned);
     let bytes = body(answer).await.unwrap_or_default();
-    let said = serde_json::from_slice::<Failure>(&bytes)
-        .unwrap_or_default()
-        .error;
+    let said = serde_json::from_slice::<Failure>(&bytes);
+    // A page of something in between says nothing of the message.
+    let is_foreign = said.is_err() && !bytes.is_empty();
+    let said = said.unwrap_or_default().error;
     if let Some(after) = retry::pause(status, retry_after.as_deref(), 0, retry::chance()) {
         return ConnectorError::Busy {
             after,
@@ -277,7 +278,12 @@ async fn refused(answer: Response) -> ConnectorError {
         401 => ConnectorError::Credential(
             "Teams does not believe the bot's token: `appId` is not the bot's, or `tenantId` is not the bot's own tenant".into(),
         ),
-        500 | 503 => ConnectorError::Busy {
+        404 | 413 => ConnectorError::Refused {
+            code: words(&said.code, "no code"),
+            message: words(&said.message, "no reason"),
+            status,
+        },
+        _ if status >= 500 || is_foreign => ConnectorError::Busy {
             after: Duration::from_secs(5),
             reason: format!("Teams answers {status}"),
         },

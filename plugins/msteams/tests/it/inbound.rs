@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use gatehouse_proto::{
     channel::v1::{
-        FetchMediaRequest, InboundRefused, run_account_request::Message as Asked,
+        FetchMediaRequest, InboundRefused, remarked::Remark, run_account_request::Message as Asked,
         run_account_response::Message as Said,
     },
     common::v1::block::Kind,
@@ -81,6 +81,58 @@ async fn a_message_that_is_delivered_twice_has_one_id_and_those_of_two_chats_hav
 
     assert_eq!(first.message_id, again.message_id);
     assert_ne!(first.message_id, other.message_id);
+}
+
+#[tokio::test]
+async fn a_thread_of_a_channel_says_its_team_so_that_a_binding_of_the_team_holds() {
+    let plugin = Plugin::start().await;
+    let mut account = plugin.connected().await;
+    let activity = plugin.activity(&json!({
+        "conversation": {"id": "19:c@thread.tacv2;messageid=1690", "conversationType": "channel", "tenantId": TENANT},
+        "channelData": {"team": {"id": "19:team@thread.tacv2", "aadGroupId": "9f0e"}, "channel": {"id": "19:c@thread.tacv2"}},
+    }));
+
+    let (said, _) = plugin.kept(&mut account, &activity).await;
+
+    let chat = said.chat.expect("a chat");
+    assert_eq!(
+        (chat.id.as_str(), said.thread_id.as_deref()),
+        ("19:c@thread.tacv2", Some("1690"))
+    );
+    assert_eq!(chat.team_id.as_deref(), Some("19:team@thread.tacv2"));
+}
+
+#[tokio::test]
+async fn reactions_to_what_the_bot_said_and_deletions_are_told_beside_words() {
+    let plugin = Plugin::start().await;
+    let mut account = plugin.connected().await;
+    let reaction = plugin.activity(&json!({
+        "type": "messageReaction", "id": null, "text": null, "replyToId": "m-1",
+        "reactionsAdded": [{"type": "heart"}], "reactionsRemoved": [{"type": "like"}],
+    }));
+    let deletion = plugin.activity(&json!({"type": "messageDelete", "text": null}));
+
+    assert_eq!(plugin.deliver(&reaction).await.status(), 200);
+    assert_eq!(plugin.deliver(&deletion).await.status(), 200);
+
+    let mut told = Vec::new();
+    for _ in 0..3 {
+        match account.said().await {
+            Said::Remarked(remarked) => {
+                assert_eq!(remarked.chat, "a:1");
+                told.push(remarked.remark.expect("a remark"));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(
+        told,
+        [
+            Remark::Reacted("❤️".into()),
+            Remark::NotReacted("👍".into()),
+            Remark::TakenBack(true)
+        ]
+    );
 }
 
 #[tokio::test]

@@ -1,9 +1,12 @@
 //! What goes out, and what becomes of it when Teams is in a bad mood.
 
 use gatehouse_msteams::contract::{ListConversationsRequest, ListMembersRequest, SendCardRequest};
-use gatehouse_proto::channel::v1::{
-    PartAnswered, SendPart, ShowPreview, ShowTyping, WithdrawPreview, part_answered::Outcome,
-    preview_answered, run_account_request::Message as Asked, run_account_response::Message as Said,
+use gatehouse_proto::{
+    channel::v1::{
+        PartAnswered, SendPart, ShowPreview, ShowTyping, WithdrawPreview, part_answered::Outcome,
+        preview_answered, run_account_request::Message as Asked, run_account_response::Message as Said,
+    },
+    common::v1::{Choice, block::Kind},
 };
 use serde_json::{Value, json};
 use tonic::Code;
@@ -68,6 +71,45 @@ async fn an_answer_goes_where_it_was_asked_with_the_bots_token() {
 }
 
 #[tokio::test]
+async fn choices_are_buttons_of_a_card_and_a_press_says_what_it_stands_for() {
+    let (plugin, mut account) = among_people().await;
+    let mut question = part("a:1", "Right?");
+    question.choices = [("Yes", "yes"), ("No", "/deny 7")]
+        .map(|(label, value)| Choice {
+            label: label.into(),
+            value: value.into(),
+        })
+        .into();
+
+    let outcome = answered(&mut account, question).await;
+
+    assert!(matches!(outcome, Outcome::Sent(_)), "{outcome:?}");
+    let message = plugin.microsoft.teams.last().body;
+    assert_eq!(message["text"], "Right?");
+    let buttons = &message["attachments"][0]["content"]["actions"];
+    assert_eq!(buttons[1]["title"], "No");
+
+    let press = plugin.activity(&json!({
+        "type": "invoke", "name": "adaptiveCard/action", "id": "f:1", "text": null, "replyToId": "m-1",
+        "value": {"action": buttons[1], "trigger": "manual"},
+    }));
+    let (said, answer) = plugin.kept(&mut account, &press).await;
+
+    assert_eq!(answer.status(), 200);
+    let words = said.content.expect("content").blocks;
+    assert!(
+        matches!(&words[0].kind, Some(Kind::Text(text)) if text.text == "/deny 7"),
+        "{words:?}"
+    );
+    assert_eq!(
+        said.sender.expect("a sender").id,
+        "3f1c",
+        "under the rules of whoever pressed"
+    );
+    assert!(said.mentioned);
+}
+
+#[tokio::test]
 async fn what_teams_refuses_for_now_waits_and_what_it_refuses_for_good_does_not() {
     let (plugin, mut account) = among_people().await;
     let teams = &plugin.microsoft.teams;
@@ -98,6 +140,25 @@ async fn what_teams_refuses_for_now_waits_and_what_it_refuses_for_good_does_not(
         matches!(&outcome, Outcome::Failed(reason) if reason.contains("BotNotInConversationRoster")),
         "{outcome:?}"
     );
+}
+
+#[tokio::test]
+async fn a_page_of_what_stands_before_teams_is_not_its_word_on_a_message() {
+    let (plugin, mut account) = among_people().await;
+    let foreign = |status| Wanted {
+        body: json!("<html>Blocked</html>"),
+        ..Wanted::new(status)
+    };
+
+    for wanted in [foreign(400), foreign(403), Wanted::new(520)] {
+        let answers = format!("Teams answers {}", wanted.status);
+        plugin.microsoft.teams.want(wanted);
+        let outcome = answered(&mut account, part("19:g@thread.v2", "hi")).await;
+        assert!(
+            matches!(&outcome, Outcome::ChatBusy(busy) if busy.after_ms > 0 && busy.reason == answers),
+            "{outcome:?}"
+        );
+    }
 }
 
 #[tokio::test]
