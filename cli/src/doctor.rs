@@ -27,6 +27,8 @@ pub(crate) async fn run(common: &Common, doctor: &Doctor, style: Style) -> Resul
     let mut findings = within_deadline(common, move || of_the_machine(&options, is_running))?;
     match &running {
         Some(answer) => findings.extend(of_the_gateway(common, doctor, answer).await),
+        // Its processes are elsewhere, each in a container of its own as a rule: what can be asked is asked.
+        None if common.url.is_some() => findings.extend(running::asked(common, !doctor.quick).await),
         None => findings.push(
             Finding::note(
                 "services",
@@ -76,7 +78,7 @@ fn of_the_machine(common: &Common, is_running: bool) -> Vec<Finding> {
     findings.extend(host::disk(common));
     findings.extend(host::clock(common));
     findings.extend(files::configuration(common, is_running));
-    if !is_running {
+    if !is_running && common.url.is_none() {
         findings.extend(host::port(common));
     }
     findings

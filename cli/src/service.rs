@@ -7,6 +7,7 @@ use gatehouse_core::{Chain, Drain, Env, Home, Service, drain, service, settings:
 use crate::{
     args::Common,
     exit::{Exit, Failed},
+    memory,
 };
 
 /// Services wait for sockets, not for processors: two threads are enough on a small machine, and cost less memory.
@@ -24,6 +25,9 @@ pub(crate) fn run(service: Service, common: &Common) -> Result<(), Failed> {
     let env = environment(common);
     crate::files::raise_limit()?;
     telemetry::init(&env, service).map_err(|error| failed(Exit::Configuration, service, &error))?;
+    if let Err(error) = memory::give_large_back_at_once() {
+        tracing::debug!(error = %error, "large memory is given back after a second");
+    }
     let supervised = env.get("GATEHOUSE_SUPERVISED").is_some();
     if supervised {
         end_with_supervisor();

@@ -4,6 +4,7 @@
 pub(crate) mod ask;
 mod find;
 mod known;
+mod place;
 pub(crate) mod write;
 
 use std::{fs, path::PathBuf, time::Duration};
@@ -46,6 +47,12 @@ pub(crate) async fn run(common: &Common, setup: &Setup, style: Style) -> Result<
     let env = Env::process();
     loop {
         let (mut candidate, model) = chosen(setup, &env, asks).await?;
+        let place = place::of(
+            &candidate,
+            setup.provider.is_some(),
+            &write::document(common).await?,
+        );
+        candidate.id = place.id;
         output::remark(&format!(
             "asking {} for one word ...",
             printable(&format!("{}/{model}", candidate.id))
@@ -78,6 +85,13 @@ pub(crate) async fn run(common: &Common, setup: &Setup, style: Style) -> Result<
             patch(&candidate, &model, paths.first())
         })
         .await?;
+        if let Some(url) = place.instead_of {
+            output::remark(&format!(
+                "models.providers.{} was {} before; --provider NAME keeps both",
+                candidate.id,
+                printable(&url)
+            ));
+        }
         return tell(common, &candidate, &model, &tried, &written);
     }
 }

@@ -19,6 +19,7 @@ mod manager;
 mod metrics;
 mod plan;
 mod plugins;
+mod reach;
 mod ready;
 mod services;
 mod steps;
@@ -166,6 +167,13 @@ async fn serve(common: &Common, up: &Up, style: Style) -> Result<Order, Failed> 
         .next(format!("correct {} and start again; `gatehouse config validate` checks it", home.config.display())))),
         () = signals.next() => Ok(Order::Stop),
         order = control.next() => Ok(order),
+        () = reach::is_lost(&home.path, &home.run) => {
+            log.own(&format!(
+                "{} is gone, and no command finds this gateway without it: starting again",
+                home.run.display()
+            ));
+            Ok(Order::Again)
+        }
     };
     let answers = plan.answers_now(&env, &home).await;
     let limits = [

@@ -77,10 +77,15 @@ pub(crate) async fn keep(
 /// The document as it is, of the gateway where one runs, with its secrets hidden; else of the file. Nothing where there is none.
 pub(crate) async fn document(common: &Common) -> Result<Value, Failed> {
     if !Gateway::find(common)?.is_own {
-        let Ok(text) = fs::read_to_string(Home::read(&environment(common)).config) else {
+        let path = Home::read(&environment(common)).config;
+        let Ok(text) = within_deadline(common, move || fs::read_to_string(path))? else {
             return Ok(Value::Null);
         };
-        return json5::from_str(&text).map_err(|error| {
+        let text = text.trim_start_matches('\u{feff}');
+        if text.trim().is_empty() {
+            return Ok(Value::Null);
+        }
+        return json5::from_str(text).map_err(|error| {
             Failed::new(
                 Exit::Configuration,
                 format!("the configuration cannot be read: {error}"),

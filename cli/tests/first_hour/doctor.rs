@@ -160,3 +160,44 @@ fn a_damaged_database_a_mistake_and_a_missing_secret_are_errors_and_nothing_is_c
         .collect();
     assert!(!files.iter().any(|name| name == "session.db-shm"), "{files:?}");
 }
+
+#[test]
+fn a_gateway_that_is_named_by_its_address_is_asked_and_no_other_one_is_looked_for() {
+    let person = Person::new();
+    person.done("work", &["up", "-d", "--port", "0"]);
+    let url = fs::read_to_string(person.home().join("run/edge.url")).unwrap();
+    let token = person.done("tmp", &["token", "show"]);
+    // As in a container of one service: a home in which no supervisor answers and nothing can be written.
+    let home = person.path("elsewhere");
+    fs::create_dir_all(home.join("config")).unwrap();
+    fs::set_permissions(&home, fs::Permissions::from_mode(0o500)).unwrap();
+    let named = [
+        "doctor",
+        "--json",
+        "--quick",
+        "--home",
+        home.to_str().unwrap(),
+        "--url",
+        url.trim(),
+        "--token",
+        token.trim(),
+    ];
+
+    let report = person.run("tmp", &named);
+
+    assert_eq!(
+        findings(&out(&report), "error"),
+        Vec::<String>::new(),
+        "{}",
+        err(&report)
+    );
+    let notes = findings(&out(&report), "note");
+    assert!(
+        notes.iter().all(|note| !note.contains("no gateway runs")),
+        "{notes:?}"
+    );
+    assert!(
+        notes.iter().any(|note| note.contains("only the echo answers")),
+        "{notes:?}"
+    );
+}

@@ -203,6 +203,39 @@ fn an_address_is_taken_as_people_type_it() {
 }
 
 #[test]
+fn a_second_server_without_a_name_stands_beside_the_first_and_the_first_is_found_again() {
+    let person = Person::new();
+    let (first, second) = (server(None), server(None));
+    let provider = |url: &str| {
+        let setup = ["setup", "--base-url", url, "--model", "small-talker", "--json"];
+        let told = json(&person.done("work", &setup));
+        told["provider"].as_str().unwrap().to_owned()
+    };
+
+    assert_eq!(provider(&first), "custom");
+    assert_eq!(provider(&second), "custom-2");
+    assert_eq!(provider(&first), "custom", "it is known by its address");
+    assert!(document(&person).contains(&first) && document(&person).contains(&second));
+
+    let named = [
+        "setup",
+        "--provider",
+        "custom",
+        "--base-url",
+        &second,
+        "--model",
+        "small-talker",
+        "--yes",
+    ];
+    let replaced = person.run("work", &named);
+    assert!(
+        err(&replaced).contains(&format!("models.providers.custom was {first} before")),
+        "{}",
+        err(&replaced)
+    );
+}
+
+#[test]
 fn without_anything_to_find_a_script_is_told_what_to_name() {
     let person = Person::new();
     let silent = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
