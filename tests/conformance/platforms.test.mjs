@@ -188,7 +188,7 @@ test("python-telegram-bot takes our Bot API for Telegram", { skip: noTelegram, t
 });
 
 describe("what the OpenClaw project has made for its own channels takes our adapters", { timeout: 120_000, skip: missing("@openclaw/crabline") }, () => {
-  const platforms = ["telegram", "slack", "whatsapp"];
+  const platforms = ["telegram", "slack", "signal", "whatsapp"];
   const crabs = {};
   let gateway;
   before(async () => {
@@ -199,6 +199,7 @@ describe("what the OpenClaw project has made for its own channels takes our adap
     const channels = {
       telegram: { botToken: at("telegram").botToken, apiRoot: at("telegram").endpoints.apiRoot },
       slack: { botToken: at("slack").botToken, mode: "http", signingSecret: at("slack").signingSecret, apiRoot: at("slack").endpoints.apiRoot },
+      signal: { account: at("signal").account, httpUrl: at("signal").baseUrl },
       whatsapp: {
         phoneNumberId: at("whatsapp").phoneNumberId, accessToken: at("whatsapp").accessToken, appSecret: "an app's secret",
         verifyToken: "a word of ours", apiRoot: at("whatsapp").endpoints.apiRoot,
@@ -242,6 +243,11 @@ describe("what the OpenClaw project has made for its own channels takes our adap
     });
     assert.equal(taken.status, 200);
     await answered("slack", /chat\.postMessage/, "hello from slack");
+  });
+
+  test("Signal", async () => {
+    await crabs.signal.inject({ sourceNumber: "+491701234567", senderName: "Anna", text: "hello from signal" });
+    await answered("signal", /"send"/, "hello from signal");
   });
 
   test("WhatsApp", async () => {
