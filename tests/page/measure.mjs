@@ -8,6 +8,10 @@ const ROWS = Number(process.env.ROWS ?? 10_000);
 const SESSIONS = Number(process.env.SESSIONS ?? 1_000);
 /** Answers of TOKENS tokens behind which the page's memory is looked at. */
 const ANSWERS = Number(process.env.ANSWERS ?? 12);
+/** With this, one conversation streams for so many minutes as fast as a model writes, and nothing else is measured. */
+const MINUTES = Number(process.env.MINUTES ?? 0);
+/** Between two pieces of it, milliseconds. Unless it is said: some fifty tokens a second. */
+const PACE = Number(process.env.PACE ?? 20);
 /** Calls that are under way at once while rows and sessions are made. */
 const TOGETHER = 16;
 
@@ -56,14 +60,48 @@ const LATENCY = () => {
   };
 };
 
+/** The page's memory behind a collection, and its elements. */
+async function heap(screen) {
+  const devtools = await screen.context.newCDPSession(screen.page);
+  await devtools.send("HeapProfiler.collectGarbage");
+  const { usedSize } = await devtools.send("Runtime.getHeapUsage");
+  await devtools.detach();
+  const nodes = await screen.page.evaluate(() => document.querySelectorAll("*").length);
+  return { kb: Math.round(usedSize / 1024), nodes };
+}
+
+/** Streams into the conversation that is on the screen, and looks at the memory behind each answer. */
+async function long(setup, screen, key, text) {
+  const began = Date.now();
+  const minute = () => Math.round((Date.now() - began) / 6_000) / 10;
+  for (let at = 0; minute() < MINUTES; at += 1) {
+    const run = `long-${at}`;
+    const message = setup.text("long", { text, piece: 7, delay: PACE });
+    await setup.call("chat.send", { sessionKey: key, message, idempotencyKey: run });
+    // Half a minute at a time: fetch gives up on an answer that lets it wait for five.
+    while ((await setup.call("agent.wait", { runId: run, timeoutMs: 30_000 })).status === "timeout");
+    console.log(`minute ${minute()}, answer ${at + 1}:`, JSON.stringify(await heap(screen)));
+  }
+}
+
 const setup = await Setup.start();
 const words = (count) => Array.from({ length: count }, (_, at) => `word${at}`).join(" ");
 try {
   const screen = await Screen.open(setup.origin);
-  await screen.page.addInitScript(LATENCY);
+  if (MINUTES === 0) await screen.page.addInitScript(LATENCY);
   const { key } = await setup.call("sessions.create", { displayName: "flood" });
   await screen.signIn(setup.token, `/chat/${encodeURIComponent(key)}`);
   const text = words(TOKENS);
+  if (MINUTES > 0) await long(setup, screen, key, text);
+  else await short(screen, key, text);
+  await screen.close();
+} finally {
+  await closeAll();
+  await setup.stop();
+}
+
+/** Everything but the hour. */
+async function short(screen, key, text) {
   const flood = await frames(screen, async () => {
     await screen.say(setup.text("flood", { text, piece: 7, delay: 2 }));
     await screen.shows(`word${TOKENS - 1}`);
@@ -76,21 +114,14 @@ try {
     count: waits.length,
   });
 
-  const devtools = await screen.context.newCDPSession(screen.page);
-  const heap = async () => {
-    await devtools.send("HeapProfiler.collectGarbage");
-    const { usedSize } = await devtools.send("Runtime.getHeapUsage");
-    const nodes = await screen.page.evaluate(() => document.querySelectorAll("*").length);
-    return { kb: Math.round(usedSize / 1024), nodes };
-  };
   const { key: other } = await setup.call("sessions.create", { displayName: "elsewhere" });
-  const memory = [await heap()];
+  const memory = [await heap(screen)];
   for (let at = 0; at < ANSWERS; at += 1) {
     // In a conversation that is not on the screen: what the page shows of it is taken away when it ends.
     const run = `stream-${at}`;
     await setup.call("chat.send", { sessionKey: other, message: setup.text("flood", { text, piece: 7, delay: 1 }), idempotencyKey: run });
     await setup.call("agent.wait", { runId: run, timeoutMs: 120_000 });
-    memory.push(await heap());
+    memory.push(await heap(screen));
   }
   console.log(`memory behind each of ${ANSWERS} answers of ${TOKENS} tokens elsewhere:`, memory);
 
@@ -122,8 +153,4 @@ try {
     }
   });
   console.log(`through ${await screen.page.locator(".sessions li").count()} sessions:`, list);
-  await screen.close();
-} finally {
-  await closeAll();
-  await setup.stop();
 }
