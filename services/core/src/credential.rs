@@ -8,7 +8,7 @@
 mod directory;
 mod files;
 
-use std::{fmt, io, time::Duration};
+use std::{fmt, io, path::Path, time::Duration};
 
 use gatehouse_contract::Identity;
 use hmac::{Hmac, Mac};
@@ -70,6 +70,16 @@ pub enum CredentialError {
         /// Where in it.
         line: usize,
     },
+}
+
+/// What went wrong with a file.
+fn file(path: &Path, source: io::Error) -> CredentialError {
+    let path = path.display().to_string();
+    if source.kind() == io::ErrorKind::NotFound {
+        CredentialError::Missing(path)
+    } else {
+        CredentialError::File { path, source }
+    }
 }
 
 /// A secret, and who is known by it.

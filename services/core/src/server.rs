@@ -16,6 +16,7 @@ mod large;
 mod meters;
 mod places;
 mod reflection;
+mod taken;
 mod trace;
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
@@ -103,7 +104,8 @@ impl Server {
 
     /// Shows in a registry how long calls take, and how many of the places are taken.
     pub fn register(&self, registry: &mut Registry) {
-        self.meters.register(&self.places, registry);
+        self.meters.register(registry);
+        taken::register(&self.places, registry);
     }
 
     /// The same with one service more.

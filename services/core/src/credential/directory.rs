@@ -14,7 +14,7 @@ use gatehouse_contract::Identity;
 use subtle::ConstantTimeEq;
 use tokio::time::Instant;
 
-use super::{Credential, CredentialError, files};
+use super::{Credential, CredentialError, file};
 use crate::{
     error::Chain,
     hex,
@@ -157,7 +157,7 @@ pub(super) fn written(credentials: &[Credential]) -> String {
 }
 
 fn read(path: &Path, service: Service) -> Result<Vec<Entry>, CredentialError> {
-    let text = std::fs::read_to_string(path).map_err(|source| files::file(path, source))?;
+    let text = std::fs::read_to_string(path).map_err(|source| file(path, source))?;
     let mut known = Vec::new();
     for (index, line) in text.lines().enumerate() {
         let wrong = || CredentialError::Digests {

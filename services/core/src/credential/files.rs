@@ -12,7 +12,7 @@ use std::{
 
 use gatehouse_contract::Identity;
 
-use super::{Credential, CredentialError, directory};
+use super::{Credential, CredentialError, directory, file};
 use crate::{secret::Secret, settings::Home};
 
 const DIGESTS: &str = "digests";
@@ -146,13 +146,4 @@ fn draft(path: &Path, text: &str, mode: u32) -> io::Result<PathBuf> {
         return Err(error);
     }
     Ok(draft)
-}
-
-pub(super) fn file(path: &Path, source: io::Error) -> CredentialError {
-    let path = path.display().to_string();
-    if source.kind() == io::ErrorKind::NotFound {
-        CredentialError::Missing(path)
-    } else {
-        CredentialError::File { path, source }
-    }
 }
