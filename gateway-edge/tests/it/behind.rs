@@ -44,7 +44,7 @@ struct Proxy {
     _process: Child,
 }
 
-fn sample(name: &str) -> String {
+pub(crate) fn sample(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../deploy/proxies")
         .join(name);

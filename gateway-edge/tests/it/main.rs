@@ -58,6 +58,8 @@ mod tls;
 #[cfg(test)]
 mod tools;
 #[cfg(test)]
+mod unrun;
+#[cfg(test)]
 mod variants;
 #[cfg(test)]
 mod webhooks;
