@@ -4,6 +4,7 @@
 
 mod adapt;
 mod ask;
+mod asking;
 mod hearing;
 mod step;
 

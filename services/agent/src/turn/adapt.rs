@@ -4,7 +4,7 @@
 use gatehouse_document::models::MaxTokensField;
 use gatehouse_proto::agent::v1::FailureKind;
 
-use super::ask::{Asking, Prepared};
+use super::asking::{Asking, Prepared};
 use crate::{
     lessons::Lesson,
     provider::{

@@ -4,54 +4,27 @@
 use std::{sync::Arc, time::Duration};
 
 use gatehouse_core::{backoff::Backoff, trace};
-use gatehouse_proto::agent::v1::{
-    ContextTrimmed, MediaLeftOut, ModelStarted, Retrying, run_turn_response::Event,
-};
-use serde_json::Value;
+use gatehouse_proto::agent::v1::{MediaLeftOut, ModelStarted, Retrying, run_turn_response::Event};
 use tokio::time::sleep;
 
-use super::{CALLS_MAX, NoAnswer, RETRY_AFTER_MAX, RETRY_FIRST, RETRY_MAX, Turn, adapt, hearing, step};
+use super::{
+    CALLS_MAX, NoAnswer, RETRY_AFTER_MAX, RETRY_FIRST, RETRY_MAX, Turn, adapt, asking::Asking, hearing, step,
+};
 use crate::{
     breaker::CircuitOpen,
-    config::{self, ECHO, Settings},
+    config::ECHO,
     history,
-    lessons::Lesson,
     provider::{
         Answered, Unanswered, echo,
         failure::rules,
         openai::{
             Endpoint,
-            body::{self, Asked},
             messages::{self, Unseen},
         },
         retry_after,
     },
-    request::{Message, ModelName, Question},
-    window::{self, Fitted},
+    request::{ModelName, Question},
 };
-
-/// One model of one turn, as it is asked.
-pub(super) struct Asking<'t> {
-    name: &'t ModelName,
-    entry: &'t config::Provider,
-    endpoint: Endpoint,
-    pub(super) settings: Settings,
-    question: &'t Question,
-    conversation: Vec<&'t Message>,
-    pub(super) lesson: Lesson,
-    /// Messages that were left out when the caller was last told of it.
-    told_left_out: usize,
-    /// Whether less was sent already because a provider said that it was too much.
-    pub(super) is_cut: bool,
-}
-
-/// A request that is about to be sent.
-pub(super) struct Prepared {
-    body: Value,
-    /// Tokens of the conversation in it, as they are estimated.
-    pub(super) sent: u64,
-    trimmed: Option<ContextTrimmed>,
-}
 
 impl Turn {
     pub(super) async fn ask(&mut self, name: &ModelName, question: &Question) -> Result<Answered, NoAnswer> {
@@ -192,74 +165,6 @@ impl Turn {
             self.answer.send(Event::Retrying(retrying)).await;
             failed = Some(why);
             sleep(wait).await;
-        }
-    }
-}
-
-impl<'t> Asking<'t> {
-    /// What of the conversation fits into a room.
-    pub(super) fn fitted(&self, room: Option<u64>) -> Fitted<'t> {
-        window::fit(
-            self.question.system_prompt.as_deref(),
-            self.conversation.clone(),
-            room,
-        )
-    }
-
-    /// The tokens for what is sent, as far as anybody knows.
-    fn room(&self) -> Option<u64> {
-        let configured = self.settings.window.map(window::Window::room);
-        match (configured, self.lesson.room) {
-            (Some(configured), Some(learned)) => Some(configured.min(learned)),
-            (configured, learned) => configured.or(learned),
-        }
-    }
-
-    fn prepare(&mut self) -> Prepared {
-        let fitted = self.fitted(self.room());
-        let window = self.settings.window;
-        let asked = Asked {
-            model: &self.name.model,
-            settings: &self.settings,
-            lesson: self.lesson,
-            max_tokens: self.settings.max_tokens.map(|most| {
-                let fits = window.and_then(|window| window.answer_behind(fitted.sent));
-                fits.map_or(most, |fits| most.min(fits))
-            }),
-            thinking: self.question.thinking.as_deref(),
-            shelf: &self.question.shelf,
-            is_openai: self.endpoint.is_openai(),
-            program: self.question.program.as_ref(),
-        };
-        let body = body::of(&asked, self.question.system_prompt.as_deref(), &fitted.messages);
-        let is_news = fitted.left_out > 0 && fitted.left_out != self.told_left_out;
-        self.told_left_out = fitted.left_out;
-        let number = |tokens: u64| i64::try_from(tokens).unwrap_or(i64::MAX);
-        Prepared {
-            body,
-            sent: fitted.sent,
-            trimmed: is_news.then(|| ContextTrimmed {
-                provider: self.name.provider.clone(),
-                model: self.name.model.clone(),
-                messages_left_out: i64::try_from(fitted.left_out).unwrap_or(i64::MAX),
-                tokens_sent: number(fitted.sent),
-                tokens_before: number(fitted.before),
-                context_window: window.map(|window| number(window.tokens)),
-            }),
-        }
-    }
-
-    /// What the request was like, for who learns from its refusal.
-    pub(super) fn asked(&self) -> Asked<'_> {
-        Asked {
-            model: &self.name.model,
-            settings: &self.settings,
-            lesson: self.lesson,
-            max_tokens: self.settings.max_tokens,
-            thinking: self.question.thinking.as_deref(),
-            shelf: &self.question.shelf,
-            is_openai: self.endpoint.is_openai(),
-            program: self.question.program.as_ref(),
         }
     }
 }
