@@ -8,6 +8,7 @@ mod files;
 mod key;
 mod link;
 mod programs;
+mod refused;
 mod stats;
 mod work;
 

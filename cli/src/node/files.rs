@@ -14,7 +14,7 @@ use rustix::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::work::{Refused, words};
+use super::refused::{Refused, words};
 use crate::exit::{Exit, Failed};
 
 /// What is read at once, unless less is asked for. As base64 in JSON it is a third more, and a frame has 25 MiB.

@@ -21,7 +21,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::work::{Refused, words};
+use super::refused::{Refused, words};
 use crate::exit::{Exit, Failed};
 
 /// What is kept of each output: a page that a person or a model reads. The rest is read and dropped, so that nothing waits.

@@ -1,42 +1,11 @@
 //! What this node can be asked for, and what is under way.
 
-use std::{fmt, io, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
 
-use super::{files::Folder, programs::Programs};
-
-/// Why something was not done.
-#[derive(Debug)]
-pub(crate) struct Refused {
-    /// For programs.
-    pub(crate) code: &'static str,
-    /// For people.
-    pub(crate) message: String,
-}
-
-impl Refused {
-    pub(crate) fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            code,
-            message: message.into(),
-        }
-    }
-
-    pub(crate) fn params(error: impl fmt::Display) -> Self {
-        Self::new("INVALID_PARAMS", error.to_string())
-    }
-}
-
-/// What the operating system said, without its number: whoever is told is at another machine.
-pub(crate) fn words(error: &io::Error) -> String {
-    let text = error.to_string();
-    match text.split_once(" (os error") {
-        Some((words, _)) => words.to_lowercase(),
-        None => text,
-    }
-}
+use super::{files::Folder, programs::Programs, refused::Refused};
 
 /// What was allowed here.
 #[derive(Debug)]

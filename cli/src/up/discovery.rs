@@ -1,14 +1,11 @@
 //! Whether the local network is told of this gateway, and by which program.
 
-use std::{net::IpAddr, path::Path};
+use std::{collections::BTreeMap, net::IpAddr, path::Path};
 
 use gatehouse_document::discovery::MdnsMode;
 use tokio::process::Command;
 
-use super::{
-    child::{Kind, Program, RESTART_MAX},
-    plan::Plan,
-};
+use super::child::{Kind, Program, RESTART_MAX};
 
 /// Its number, which chooses the colour: behind the six services.
 const INDEX: usize = 6;
@@ -58,12 +55,16 @@ pub(super) fn is_container() -> bool {
         .any(|mark| Path::new(mark).exists())
 }
 
-/// The program that tells it, when it is to be told.
-pub(super) fn program(plan: &Plan, executable: &Path) -> Option<Program> {
-    let Announced::At(address) = plan.discovery else {
+/// The program that tells it, when it is to be told, with all that it finds in its environment.
+pub(super) fn program(
+    decided: &Announced,
+    environment: BTreeMap<String, String>,
+    executable: &Path,
+) -> Option<Program> {
+    let Announced::At(address) = *decided else {
         return None;
     };
-    let (executable, environment) = (executable.to_owned(), plan.environment_of_discovery());
+    let executable = executable.to_owned();
     let command = move || {
         let mut command = Command::new(&executable);
         command.arg("discovery").env_clear().envs(&environment);

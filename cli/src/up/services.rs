@@ -56,7 +56,9 @@ pub(super) fn start(plan: &Plan, home: &Home, log: &Log) -> Result<Supervisor, F
     };
     let mut steps: Vec<Vec<Program>> = STEPS.map(programs).into();
     if let Some(first) = steps.first_mut() {
-        first.extend(discovery::program(plan, &executable)); // nobody is sent to an edge that ends
+        let environment = plan.environment_of_discovery();
+        // Nobody is sent to an edge that ends.
+        first.extend(discovery::program(&plan.discovery, environment, &executable));
     }
     Ok(Supervisor::start(steps, log))
 }
