@@ -5,6 +5,7 @@
 
 mod circles;
 mod lengths;
+mod pinned;
 mod words;
 
 use std::{
