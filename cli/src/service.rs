@@ -21,7 +21,7 @@ const RUNTIME_END: Duration = Duration::from_millis(500);
 
 /// Runs a service until it is asked to end.
 pub(crate) fn run(service: Service, common: &Common) -> Result<(), Failed> {
-    crate::memory::keep_nothing();
+    memory::keep_nothing();
     let env = environment(common);
     crate::files::raise_limit()?;
     telemetry::init(&env, service).map_err(|error| failed(Exit::Configuration, service, &error))?;
