@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Looks for what a build, the tests or the fuzzers need. `build` and `fuzz` name what is missing with the one command that brings it;
-# `test` installs what it can: ngircd, inspircd, znc, tmux, promtool, python3-grpcio and chromium (by apt-get), cargo-nextest and
+# `test` installs what it can: ngircd, inspircd, znc, libfaketime, tmux, promtool, python3-grpcio and chromium (by apt-get), cargo-nextest and
 # cargo-deny (by cargo), a llama.cpp server with a small model and Synapse (by pip), the npm packages of tests/conformance, tests/page and the
 # example of a plugin, OpenClaw itself among them.
 set -euo pipefail
@@ -145,6 +145,16 @@ if ! { have python3 && python3 -c 'import grpc' 2>/dev/null; } && ! /usr/bin/pyt
     apt_install python3-grpcio
   else
     missing "Python's grpcio, for the tests of gRPC tools" "$(install_command python3-grpcio python3-grpcio py3-grpcio)"
+  fi
+fi
+
+# The clock that the tests of schedules set: for the processes of one gateway, and not for the machine.
+if ! compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null && ! compgen -G '/usr/lib*/faketime/libfaketimeMT.so.1' >/dev/null; then
+  if have apt-get && may_be_root; then
+    say "installing libfaketime"
+    apt_install libfaketime || say "libfaketime cannot be installed here: schedules are tried with a simulated clock alone"
+  else
+    say "libfaketime is not here: schedules are tried with a simulated clock alone ($(install_command libfaketime libfaketime libfaketime))"
   fi
 fi
 

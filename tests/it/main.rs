@@ -4,6 +4,7 @@ mod backup;
 mod bad_input;
 mod channel_to_screens;
 mod chat;
+mod clock;
 mod conversations;
 mod crash;
 mod devices;

@@ -22,6 +22,7 @@ const COMMON: &[&str] = &[
     "HOSTNAME",
     "XDG_RUNTIME_DIR",
     "LD_LIBRARY_PATH",
+    "LD_PRELOAD",
     "SSL_CERT_FILE",
     "SSL_CERT_DIR",
     "RUST_LOG",
