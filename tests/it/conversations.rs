@@ -45,13 +45,13 @@ fn turns() -> usize {
 }
 
 /// The six platforms.
-struct World {
-    telegram: BotApi,
-    slack: Workspace,
-    discord: Discord,
-    whatsapp: whatsapp::Cloud,
-    signal: Daemon,
-    webhook: Platform,
+pub(crate) struct World {
+    pub(crate) telegram: BotApi,
+    pub(crate) slack: Workspace,
+    pub(crate) discord: Discord,
+    pub(crate) whatsapp: whatsapp::Cloud,
+    pub(crate) signal: Daemon,
+    pub(crate) webhook: Platform,
     http: reqwest::Client,
 }
 
@@ -98,7 +98,7 @@ impl Said {
 }
 
 impl World {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self {
             telegram: BotApi::start().await,
             slack: Workspace::start().await,
@@ -111,7 +111,7 @@ impl World {
     }
 
     /// A configuration in which anybody may talk, everybody in a conversation of their own.
-    fn config(&self) -> Value {
+    pub(crate) fn config(&self) -> Value {
         let mut channels = self.webhook.config();
         let all = json!({
             "telegram": {"botToken": self.telegram.token(), "apiRoot": self.telegram.root(), "streaming": "off"},
@@ -133,6 +133,15 @@ impl World {
         let mut config = with_an_answer_each(&channels);
         config["session"] = json!({"dmScope": "per-channel-peer"});
         config
+    }
+
+    /// Waits until those are connected who lose what is said before.
+    pub(crate) async fn connected(&self) {
+        until("connections", async || {
+            let all = !self.discord.identified().is_empty() && self.signal.is_heard();
+            all.then_some(())
+        })
+        .await;
     }
 
     /// Says something; returns when the platform takes no more care of it.
@@ -175,7 +184,7 @@ impl World {
     }
 
     /// All that was answered, each with its chat.
-    fn answers(&self) -> Vec<((usize, String), String)> {
+    pub(crate) fn answers(&self) -> Vec<((usize, String), String)> {
         let telegram = self.telegram.seen().into_iter();
         let slack = self.slack.seen().into_iter();
         let discord = self.discord.seen().into_iter();
@@ -246,11 +255,7 @@ async fn answered(world: &World, round: &[Said]) {
 async fn two_hundred_conversations_over_six_channels_keep_apart_and_lose_and_double_nothing() {
     let world = World::start().await;
     let gateway = Gateway::start(&world.config()).await;
-    until("connections", async || {
-        let all = !world.discord.identified().is_empty() && world.signal.is_heard();
-        all.then_some(())
-    })
-    .await;
+    world.connected().await;
     let rounds = turns().div_ceil(CONVERSATIONS);
 
     for turn in 0..rounds {

@@ -32,6 +32,7 @@ mod screens;
 mod service_manager;
 mod setup;
 mod signal;
+mod silence;
 mod slack;
 mod soak;
 mod start;

@@ -255,8 +255,9 @@ async fn a_start_is_a_few_lines_and_a_turn_is_one() {
         .position(|line| line.contains("Gatehouse is ready"));
     // Seven of them are the steps of the start.
     assert!(banner.is_some_and(|lines| lines <= 15), "{before}");
-    // The folder of a test is open to others, and that is said.
-    let warns = |line: &&str| line.contains(" WARN ") && !line.contains("others on this machine can reach");
+    // The folder of a test is open to others, and that is said; and so is a start that a busy machine takes long for.
+    let expected = ["others on this machine can reach", "not serving"];
+    let warns = |line: &&str| line.contains(" WARN ") && !expected.iter().any(|known| line.contains(known));
     assert_eq!(before.lines().find(warns), None, "nothing is wrong");
     for field in [
         "run.id=one",

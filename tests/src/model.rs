@@ -3,7 +3,7 @@
 use std::{
     convert::Infallible,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -26,14 +26,20 @@ use tokio_util::task::AbortOnDropHandle;
 pub struct Model {
     base: String,
     asked: Arc<AtomicUsize>,
+    said: Arc<Mutex<Vec<Answer>>>,
     _server: AbortOnDropHandle<()>,
 }
+
+/// The pieces of an answer.
+type Answer = &'static [&'static str];
 
 #[derive(Clone, Debug)]
 struct Script {
     words: usize,
     pause: Duration,
     asked: Arc<AtomicUsize>,
+    /// What it says in turn, in the place of words; empty, words.
+    said: Arc<Mutex<Vec<Answer>>>,
 }
 
 impl Model {
@@ -45,10 +51,12 @@ impl Model {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let base = format!("http://{}/v1", listener.local_addr().expect("an address"));
         let asked = Arc::new(AtomicUsize::new(0));
+        let said = Arc::default();
         let script = Script {
             words,
             pause,
             asked: Arc::clone(&asked),
+            said: Arc::clone(&said),
         };
         let router = Router::new()
             .route("/v1/chat/completions", post(answer))
@@ -59,8 +67,14 @@ impl Model {
         Self {
             base,
             asked,
+            said,
             _server: AbortOnDropHandle::new(server),
         }
+    }
+
+    /// Says these in turn from now on, piece by piece.
+    pub fn says(&self, answers: &[Answer]) {
+        *self.said.lock().unwrap_or_else(PoisonError::into_inner) = answers.to_vec();
     }
 
     /// The parts of the configuration that make a gateway ask this model, and these on top.
@@ -102,32 +116,32 @@ fn word(question: &str, words: usize, n: usize) -> String {
 }
 
 async fn answer(State(script): State<Script>, Json(request): Json<Value>) -> Response {
-    script.asked.fetch_add(1, Ordering::AcqRel);
+    let count = script.asked.fetch_add(1, Ordering::AcqRel);
     let question = request["messages"]
         .as_array()
         .and_then(|messages| messages.last())
         .and_then(|message| message["content"].as_str())
         .unwrap_or_default()
         .to_owned();
-    let words = stream::unfold(0, move |n| {
-        let (script, question) = (script.clone(), question.clone());
-        async move {
-            if n > script.words {
-                return None;
-            }
-            let chunk = if n == script.words {
-                "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n"
-                    .to_owned()
-            } else {
-                sleep(script.pause).await;
-                let word = word(&question, script.words, n);
-                format!(
-                    "data: {}\n\n",
-                    json!({"choices": [{"index": 0, "delta": {"content": word}}]})
-                )
-            };
-            Some((Bytes::from(chunk), n + 1))
-        }
+    let said = script.said.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let words: Vec<String> = if said.is_empty() {
+        let words = (0..script.words).map(|n| word(&question, script.words, n));
+        words.collect()
+    } else {
+        let answer = said.get(count % said.len()).copied().unwrap_or_default();
+        answer.iter().map(|piece| (*piece).to_owned()).collect()
+    };
+    let pause = script.pause;
+    let chunks = words.into_iter().map(Some).chain([None]);
+    let words = stream::iter(chunks).then(move |word| async move {
+        let Some(word) = word else {
+            return Bytes::from_static(
+                b"data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n",
+            );
+        };
+        sleep(pause).await;
+        let chunk = json!({"choices": [{"index": 0, "delta": {"content": word}}]});
+        Bytes::from(format!("data: {chunk}\n\n"))
     });
     Response::builder()
         .header("content-type", "text/event-stream")
