@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use crate::{
     FieldError, Rendered, UnknownFields, WireError, check, encode,
-    plan::{Kind, Message, Schema},
+    plan::{Kind, Message, Schema, Shape},
     render,
     wire::{Raw, Reader},
 };
@@ -84,6 +84,28 @@ impl MessagePlan {
 
     pub(crate) fn message(&self) -> &Message {
         self.schema.message(self.index)
+    }
+
+    /// The message and those that lie in it, each once, with the way to it: JSON names with slashes between them.
+    pub(crate) fn objects(&self) -> Vec<(String, &Message)> {
+        let mut objects = vec![(String::new(), self.message())];
+        let mut seen = vec![self.index];
+        let mut next = 0;
+        while let Some((way, message)) = objects.get(next).cloned() {
+            next += 1;
+            for field in &message.fields {
+                let Kind::Message(below) = field.kind else {
+                    continue;
+                };
+                if field.shape == Shape::Map || seen.contains(&below) {
+                    continue;
+                }
+                seen.push(below);
+                let slash = if way.is_empty() { "" } else { "/" };
+                objects.push((format!("{way}{slash}{}", field.name), self.schema.message(below)));
+            }
+        }
+        objects
     }
 }
 

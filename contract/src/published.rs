@@ -3,27 +3,48 @@
 
 use std::collections::HashMap;
 
-use prost_reflect::DescriptorPool;
+use prost_reflect::{DescriptorPool, Kind, MessageDescriptor};
 
 use crate::{ContractError, options::Options};
 
-/// A line for each method: its name, and the parameters that the protocol has for it.
+/// A line for each object that a method takes: the method, with the way to what lies in its parameters behind slashes
+/// (`sessions.patchMany/patch`), and the names that the protocol has there. `tests/conformance` holds it against the published schema.
 const PARAMETERS: &str = include_str!("../published/parameters.txt");
 
-/// The parameters of a method of the published protocol. `None` when it has no such method, or one without parameters.
-fn parameters(method: &str) -> Option<Vec<&'static str>> {
-    PARAMETERS.lines().find_map(|line| {
-        let mut words = line.split(' ');
-        (words.next() == Some(method)).then(|| words.collect())
+/// What the published protocol has for a method: the way to an object, empty for the parameters themselves, and its names. None when
+/// it has no such method, or one without parameters.
+fn parameters(method: &str) -> impl Iterator<Item = (&'static str, Vec<&'static str>)> {
+    PARAMETERS.lines().filter_map(move |line| {
+        let (place, names) = line.split_once(' ')?;
+        let way = place.strip_prefix(method)?;
+        let way = if way.is_empty() {
+            way
+        } else {
+            way.strip_prefix('/')?
+        };
+        Some((way, names.split(' ').collect()))
     })
 }
 
-/// The same, by the message that the method takes here.
+/// The message to which a way leads. `None` where what lies there is no message here: a field that is not there, or is JSON as it is.
+fn at(message: MessageDescriptor, way: &str) -> Option<MessageDescriptor> {
+    way.split('/')
+        .filter(|name| !name.is_empty())
+        .try_fold(message, |message, name| {
+            let field = message.get_field_by_json_name(name)?;
+            match field.kind() {
+                Kind::Message(below) if !field.is_map() => Some(below),
+                _ => None,
+            }
+        })
+}
+
+/// The names, by the message that takes them here. One that several methods take has those of each of them.
 pub(crate) fn of_requests(
     pool: &DescriptorPool,
     options: &Options<'_>,
 ) -> Result<HashMap<String, Vec<&'static str>>, ContractError> {
-    let mut published = HashMap::new();
+    let mut published: HashMap<String, Vec<&'static str>> = HashMap::new();
     for method in pool
         .services()
         .flat_map(|service| service.methods().collect::<Vec<_>>())
@@ -34,8 +55,11 @@ pub(crate) fn of_requests(
         else {
             continue;
         };
-        if let Some(parameters) = parameters(&declared.name) {
-            published.insert(method.input().full_name().to_owned(), parameters);
+        for (way, names) in parameters(&declared.name) {
+            if let Some(message) = at(method.input(), way) {
+                let known = published.entry(message.full_name().to_owned()).or_default();
+                known.extend(names);
+            }
         }
     }
     Ok(published)
@@ -66,24 +90,41 @@ mod tests {
 
     #[test]
     fn every_parameter_of_the_published_protocol_is_known_ignored_for_a_reason_or_refused() {
+        let mut objects = 0;
         for method in Map::core().methods() {
-            let message = method.request.message();
-            for name in parameters(&method.name).into_iter().flatten() {
-                assert!(
-                    message.by_name(name, 0).is_some() || message.unserved(name).is_some(),
-                    "{}: {name}",
-                    method.name
-                );
+            for (way, message) in method.request.objects() {
+                for name in parameters(&method.name)
+                    .filter(|(published, _)| *published == way)
+                    .flat_map(|(_, names)| names)
+                {
+                    objects += usize::from(!way.is_empty());
+                    assert!(
+                        message.by_name(name, 0).is_some() || message.unserved(name).is_some(),
+                        "{} {way}: {name}",
+                        method.name
+                    );
+                }
             }
         }
+        let known = |method: &&std::sync::Arc<crate::Method>| parameters(&method.name).next().is_some();
         assert!(
-            Map::core()
-                .methods()
-                .filter(|method| parameters(&method.name).is_some())
-                .count()
-                > 15,
+            Map::core().methods().filter(known).count() > 15,
             "most methods are those of the published protocol"
         );
+        assert!(objects > 20, "and what lies in their parameters is looked into");
+    }
+
+    #[test]
+    fn what_would_do_nothing_within_an_object_is_refused_with_its_path() {
+        let patch = |field: &str| {
+            let params = format!(r#"{{"targets":[{{"key":"main"}}],"patch":{{{field}}}}}"#);
+            sent("sessions.patchMany", &params)
+        };
+
+        let refused = patch(r#""execSecurity":"deny""#).unwrap_err();
+
+        assert_eq!(refused.path, "/patch/execSecurity");
+        assert_eq!(patch(r#""label":"x","execSecurity":null"#), Ok(()));
     }
 
     #[test]

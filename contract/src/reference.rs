@@ -55,39 +55,46 @@ pub fn markdown(map: &Map) -> String {
     page.text
 }
 
+/// The rows about one object of a method's parameters.
+fn unserved(method: &str, way: &str, message: &Message, ignored: &mut String, refused: &mut String) {
+    let place = |name: &str| match way {
+        "" => name.to_owned(),
+        way => format!("{}.{name}", way.replace('/', ".")),
+    };
+    let mut silent = Vec::new();
+    for unserved in &message.unserved {
+        let parameter = place(&unserved.name);
+        let reason = unserved.reason.replace('|', "\\|");
+        // Writing to a string cannot fail.
+        let _ = if unserved.is_ignored {
+            writeln!(ignored, "| `{method}` | `{parameter}` | {reason} |")
+        } else if reason.is_empty() {
+            silent.push(format!("`{parameter}`"));
+            Ok(())
+        } else if unserved.harmless.is_empty() {
+            writeln!(refused, "| `{method}` | `{parameter}` | {reason} |")
+        } else {
+            let harmless = unserved.harmless.join("`, `");
+            writeln!(
+                refused,
+                "| `{method}` | `{parameter}` but `{harmless}` | {reason} |"
+            )
+        };
+    }
+    if !silent.is_empty() {
+        let silent = silent.join(", ");
+        let _ = writeln!(refused, "| `{method}` | {silent} | nothing here acts on it |");
+    }
+}
+
 /// What clients of the published protocol may send and the gateway does not have, as Markdown: a table of what is passed over, and one of
 /// what is refused.
 #[must_use]
 pub fn parameters(map: &Map) -> String {
     let (mut ignored, mut refused) = (String::new(), String::new());
     for method in map.methods() {
-        let name = &method.name;
-        let mut silent = Vec::new();
-        for unserved in &method.request.message().unserved {
-            let parameter = &unserved.name;
-            let reason = unserved.reason.replace('|', "\\|");
-            // Writing to a string cannot fail.
-            let _ = if unserved.is_ignored {
-                writeln!(ignored, "| `{name}` | `{parameter}` | {reason} |")
-            } else if reason.is_empty() {
-                silent.push(format!("`{parameter}`"));
-                Ok(())
-            } else if unserved.harmless.is_empty() {
-                writeln!(refused, "| `{name}` | `{parameter}` | {reason} |")
-            } else {
-                let harmless = unserved.harmless.join("`, `");
-                writeln!(
-                    refused,
-                    "| `{name}` | `{parameter}` but `{harmless}` | {reason} |"
-                )
-            };
-        }
-        if !silent.is_empty() {
-            let _ = writeln!(
-                refused,
-                "| `{name}` | {} | nothing here acts on it |",
-                silent.join(", ")
-            );
+        for (way, message) in method.request.objects() {
+            unserved(&method.name, &way, message, &mut ignored, &mut refused);
         }
     }
     format!(

@@ -8,6 +8,8 @@ use tonic::Request;
 use super::error::DeviceError;
 
 const ADMIN: &str = "operator.admin";
+/// The gateway's owner, whose is the gateway token, by the name that clients have for it.
+pub(super) const OWNER: &str = "gateway-owner";
 
 /// Who asks.
 #[derive(Clone, Debug)]
@@ -65,6 +67,18 @@ impl Actor {
 
     pub(super) fn is_admin(&self) -> bool {
         self.grants.has(ADMIN)
+    }
+
+    /// Whose name it changes: its own, or that of the user whom an administrator means.
+    pub(super) fn names(self, meant: Option<String>) -> Result<String, DeviceError> {
+        let is_admin = self.is_admin();
+        match (meant.or_else(|| self.user_id.clone()), self.user_id) {
+            (None, _) => Err(DeviceError::OwnerHasNoName),
+            (Some(meant), own) if own.as_ref() == Some(&meant) => Ok(meant),
+            (Some(_), _) if !is_admin => Err(DeviceError::NotYourName),
+            (Some(meant), _) if meant == OWNER => Err(DeviceError::OwnerHasNoName),
+            (Some(meant), _) => Ok(meant),
+        }
     }
 
     /// The one device that it sees and manages. `None`: all of them.

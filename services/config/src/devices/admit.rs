@@ -10,10 +10,8 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::{
     error::DeviceError,
-    rows::{self, DeviceRow, Labels, RequestRow, RoleRow},
-    table::normal,
-    token,
-    voucher::{self, Voucher},
+    rows::{self, DeviceRow, Labels, RequestRow, RoleRow, Voucher, normal},
+    token, voucher,
 };
 
 /// How long a request waits: a person sees it within the hour, or lets the device ask again.

@@ -55,6 +55,9 @@ pub(crate) enum DeviceError {
     /// A device tried to decide about another one.
     #[error("a device manages itself alone; managing others needs operator.admin")]
     NotYours,
+    /// The name is another user's.
+    #[error("somebody else's name is changed with operator.admin alone")]
+    NotYourName,
     /// A token would be good for more than was approved.
     #[error("{0} is not approved for this device; let it ask for the scope in a handshake and approve that")]
     NotApproved(&'static str),
@@ -99,7 +102,7 @@ impl DeviceError {
             | Self::NoSuchCode(_)
             | Self::NoSuchUser(_)
             | Self::NoSuchToken(_) => Kind::NotFound,
-            Self::NotHeld(_) | Self::NotYours => Kind::Forbidden,
+            Self::NotHeld(_) | Self::NotYours | Self::NotYourName => Kind::Forbidden,
             Self::NotApproved(_)
             | Self::NoToken
             | Self::NoDevice
@@ -128,6 +131,7 @@ impl DeviceError {
             Self::TooManyUsers => "TOO_MANY_USERS",
             Self::NotHeld(_) => "SCOPES_NOT_HELD",
             Self::NotYours => "NOT_YOUR_DEVICE",
+            Self::NotYourName => "NOT_YOUR_NAME",
             Self::NoDevice => "NO_DEVICE",
             Self::NotApproved(_) => "SCOPES_NOT_APPROVED",
             Self::Invalid(_) => "DEVICE_INVALID",

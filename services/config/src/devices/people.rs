@@ -76,10 +76,12 @@ impl UserService for UserGrpc {
         &self,
         request: Request<SetDisplayNameRequest>,
     ) -> Answer<SetDisplayNameResponse> {
-        let Some(id) = Actor::of(&request).user_id else {
-            return Err(refuse(DeviceError::OwnerHasNoName));
-        };
-        let SetDisplayNameRequest { display_name } = request.into_inner();
+        let actor = Actor::of(&request);
+        let SetDisplayNameRequest {
+            display_name,
+            profile_id,
+        } = request.into_inner();
+        let id = actor.names(profile_id).map_err(refuse)?;
         let now = self.0.now();
         let user = self
             .0

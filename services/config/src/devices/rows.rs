@@ -4,7 +4,7 @@ use gatehouse_contract::{Grants, Role};
 use gatehouse_core::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params, types::Type};
 
-use super::{error::DeviceError, voucher::Voucher};
+use super::error::DeviceError;
 
 /// What a client says of itself. Labels, never a reason to allow something.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,6 +14,28 @@ pub(super) struct Labels {
     pub(super) device_family: Option<String>,
     pub(super) client_id: Option<String>,
     pub(super) client_mode: Option<String>,
+}
+
+/// A label as it is signed.
+pub(super) fn normal(label: Option<&str>) -> String {
+    label.unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+/// A token of a named user that something was paired with. What the owner vouches for has none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Voucher {
+    /// The token's id.
+    pub(super) token: String,
+    /// When it is over. `None`: when it is revoked.
+    pub(super) expires_at: Option<Timestamp>,
+}
+
+impl Voucher {
+    /// What ends at `end` by itself, and with the token at the latest.
+    pub(super) fn bound(of: Option<&Self>, end: Timestamp) -> Timestamp {
+        of.and_then(|voucher| voucher.expires_at)
+            .map_or(end, |over| over.min(end))
+    }
 }
 
 /// A paired device, without its roles.

@@ -10,8 +10,8 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use super::{
     actor::Actor,
     error::DeviceError,
-    rows::words,
-    voucher::{self, Voucher},
+    rows::{Voucher, words},
+    voucher,
 };
 
 /// How long a code is good: long enough to fetch a phone (v4).

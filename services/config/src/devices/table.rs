@@ -8,7 +8,7 @@ use rusqlite::Connection;
 
 use super::{
     error::DeviceError,
-    rows::{self, DeviceRow, RoleRow},
+    rows::{self, DeviceRow, RoleRow, normal},
     users,
 };
 
@@ -79,9 +79,4 @@ fn credential(
             .as_ref()
             .and_then(|user| names.get(user).cloned().flatten()),
     })
-}
-
-/// A label as it is signed.
-pub(super) fn normal(label: Option<&str>) -> String {
-    label.unwrap_or_default().trim().to_ascii_lowercase()
 }

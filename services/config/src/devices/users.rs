@@ -7,6 +7,7 @@ use gatehouse_core::{Secret, Timestamp, hex};
 use gatehouse_proto::config::v1::Credential;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
+pub(super) use super::actor::OWNER;
 use super::{
     actor::Actor,
     admit,
@@ -20,9 +21,6 @@ const USERS_MAX: usize = 200;
 
 /// Tokens of one user: some programs on some machines.
 const TOKENS_MAX: usize = 20;
-
-/// The gateway's owner, whose is the gateway token, by the name that clients have for it.
-pub(super) const OWNER: &str = "gateway-owner";
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct UserRow {

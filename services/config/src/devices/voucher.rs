@@ -4,24 +4,10 @@ use gatehouse_contract::Role;
 use gatehouse_core::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{error::DeviceError, rows};
-
-/// A token of a named user that something was paired with. What the owner vouches for has none.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Voucher {
-    /// The token's id.
-    pub(super) token: String,
-    /// When it is over. `None`: when it is revoked.
-    pub(super) expires_at: Option<Timestamp>,
-}
-
-impl Voucher {
-    /// What ends at `end` by itself, and with the token at the latest.
-    pub(super) fn bound(of: Option<&Self>, end: Timestamp) -> Timestamp {
-        of.and_then(|voucher| voucher.expires_at)
-            .map_or(end, |over| over.min(end))
-    }
-}
+use super::{
+    error::DeviceError,
+    rows::{self, Voucher},
+};
 
 /// The voucher behind a credential that a named user showed, by the name that the table has for it. What a device shows is its own
 /// token, which lives by what the device was paired with.

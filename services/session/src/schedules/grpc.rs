@@ -23,6 +23,9 @@ use crate::viewer::Viewer;
 const PAGE: u32 = 50;
 /// How often a change is begun anew that somebody else was faster than.
 const ATTEMPTS: u32 = 8;
+/// How an event begins by which an app says each minute that it is there. Who is there is known by the connections, and no agent is to
+/// be woken for it.
+const PRESENCE: &str = "Node:";
 
 #[derive(Debug)]
 pub(crate) struct Grpc(Runner);
@@ -76,11 +79,11 @@ impl Grpc {
         viewer: &Viewer,
         request: ListCronJobsRequest,
     ) -> Result<ListCronJobsResponse, Error> {
-        let filter = Filter::read(&request)?;
         let policy = self.0.engine().policy()?;
+        let filter = Filter::read(&request, &policy)?;
         let default = policy.agents.default_id().ok().map(ToString::to_string);
         let mut jobs = self.0.store().jobs().await?;
-        jobs.retain(|job| !job.id.is_of_hook() && filter.wants(job, default.as_deref()));
+        jobs.retain(|job| !job.id.is_of_hook() && filter.wants(job, default.as_deref(), &policy));
         let mut jobs = self.seen(viewer, jobs, &policy).await?;
         jobs.sort_by(|one, other| filter.order(one, other));
         let mut picture = Sha256::new();
@@ -444,9 +447,23 @@ impl ScheduleService for Grpc {
         request: Request<AddSystemEventRequest>,
     ) -> Result<Response<AddSystemEventResponse>, Answer> {
         let viewer = Viewer::of(&request);
-        let AddSystemEventRequest { text, session_key } = request.into_inner();
+        let AddSystemEventRequest {
+            text,
+            session_key,
+            wake,
+        } = request.into_inner();
+        let wakes = wake == Some(true);
+        if text.starts_with(PRESENCE) {
+            let refused = wakes.then(|| field("/wake", "is for what an agent is to hear of"));
+            return answer(refused.map_or(Ok(AddSystemEventResponse { ok: true }), Err));
+        }
+        let mode = if wakes {
+            WakeMode::Now
+        } else {
+            WakeMode::NextHeartbeat
+        };
         let wake = WakeRequest {
-            mode: WakeMode::NextHeartbeat.word().to_owned(),
+            mode: mode.word().to_owned(),
             text,
             session_key,
             agent_id: None,

@@ -172,3 +172,63 @@ async fn a_token_of_a_user_is_revoked_alone_and_may_have_an_end() {
         .unwrap();
     assert_eq!(store.table().await.credentials.len(), 1);
 }
+
+#[test]
+fn a_name_is_changed_by_whom_it_names_and_another_ones_by_an_administrator_alone() {
+    let who = |scope: &str, user: Option<&str>| Actor {
+        user_id: user.map(str::to_owned),
+        ..actor(&[scope])
+    };
+    let bob = || Some("bob".to_owned());
+
+    for (actor, meant, named) in [
+        (who("operator.write", Some("ann")), None, Some("ann")),
+        (
+            who("operator.write", Some("ann")),
+            Some("ann".to_owned()),
+            Some("ann"),
+        ),
+        (who("operator.admin", Some("ann")), bob(), Some("bob")),
+        (who("operator.admin", None), bob(), Some("bob")),
+    ] {
+        assert_eq!(actor.names(meant).ok().as_deref(), named);
+    }
+    for (actor, meant) in [
+        (who("operator.write", Some("ann")), bob()),
+        (who("operator.write", None), bob()),
+        (who("operator.write", Some("ann")), Some(users::OWNER.to_owned())),
+    ] {
+        assert!(matches!(actor.names(meant), Err(DeviceError::NotYourName)));
+    }
+    for meant in [None, Some(users::OWNER.to_owned())] {
+        let owner = who("operator.admin", None).names(meant);
+        assert!(matches!(owner, Err(DeviceError::OwnerHasNoName)));
+    }
+}
+
+#[tokio::test]
+async fn a_new_name_is_that_of_the_user_and_of_what_the_user_shows() {
+    let store = store();
+    add(&store, "ann", &["operator.admin"], &["operator.read"])
+        .await
+        .unwrap();
+
+    let renamed = store
+        .run(|tx| users::rename(tx, "ann", "Anna", NOW.plus_ms(1)))
+        .await
+        .unwrap();
+
+    assert_eq!(
+        (renamed.id.as_str(), renamed.name.as_deref()),
+        ("ann", Some("Anna"))
+    );
+    let table = store.table().await;
+    let names: Vec<_> = table
+        .credentials
+        .iter()
+        .map(|row| row.user_name.as_deref())
+        .collect();
+    assert_eq!(names, [Some("Anna")]);
+    let nobody = store.run(|tx| users::rename(tx, "bob", "Bob", NOW)).await;
+    assert!(matches!(nobody, Err(DeviceError::NoSuchUser(_))));
+}

@@ -4,10 +4,11 @@ use std::cmp::Ordering;
 
 use gatehouse_proto::session::v1::ListCronJobsRequest;
 
-use super::super::{Job, Schedule, Status};
+use super::super::{Job, Schedule, SessionTarget, Status};
 use super::{field, is_descending};
 use crate::error::Error;
-use crate::key::AgentId;
+use crate::key::{AgentId, SessionKey};
+use crate::policy::Policy;
 
 /// Which jobs a list shows, and in which order.
 pub(super) struct Filter {
@@ -16,6 +17,7 @@ pub(super) struct Filter {
     kind: Option<String>,
     status: Option<String>,
     agent: Option<String>,
+    session: Option<SessionKey>,
     by: By,
     descending: bool,
 }
@@ -27,8 +29,24 @@ enum By {
     Name,
 }
 
+/// Whether a job runs in a session, or was added from it.
+fn is_of(job: &Job, session: &SessionKey, policy: &Policy) -> bool {
+    let Job { spec, .. } = job;
+    let runs_in = match &spec.session_target {
+        SessionTarget::Main => Some("main"),
+        SessionTarget::Session(key) => Some(key.as_str()),
+        SessionTarget::Current | SessionTarget::Isolated => None,
+    };
+    runs_in.into_iter().chain(spec.session_key.as_deref()).any(|key| {
+        policy
+            .agents
+            .resolve(key, spec.agent_id.as_deref())
+            .is_ok_and(|key| key == *session)
+    })
+}
+
 impl Filter {
-    pub(super) fn read(request: &ListCronJobsRequest) -> Result<Self, Error> {
+    pub(super) fn read(request: &ListCronJobsRequest, policy: &Policy) -> Result<Self, Error> {
         let not_all = |word: &Option<String>| word.clone().filter(|word| word != "all");
         let enabled = match request.enabled.as_deref() {
             None => (request.include_disabled != Some(true)).then_some(true),
@@ -64,18 +82,26 @@ impl Filter {
             Some(_) => return Err(field("/sortBy", "is not nextRunAtMs, updatedAtMs or name")),
         };
         let agent = request.agent_id.as_deref().map(AgentId::normalise).transpose()?;
+        let session = match &request.session_key {
+            Some(key) => Some(policy.agents.resolve(key, request.session_agent_id.as_deref())?),
+            None if request.session_agent_id.is_some() => {
+                return Err(field("/sessionAgentId", "needs sessionKey"));
+            }
+            None => None,
+        };
         Ok(Self {
             enabled,
             words: request.query.as_deref().unwrap_or_default().trim().to_lowercase(),
             kind,
             status,
             agent: agent.map(|agent| agent.to_string()),
+            session,
             by,
             descending: is_descending(request.sort_dir.as_deref())? == Some(true),
         })
     }
 
-    pub(super) fn wants(&self, job: &Job, default_agent: Option<&str>) -> bool {
+    pub(super) fn wants(&self, job: &Job, default_agent: Option<&str>, policy: &Policy) -> bool {
         let Job { spec, .. } = job;
         let kind = match spec.schedule {
             Schedule::At { .. } => "at",
@@ -89,6 +115,10 @@ impl Filter {
             && self.kind.as_deref().is_none_or(|wanted| wanted == kind)
             && self.status.as_deref().is_none_or(|wanted| wanted == status)
             && self.agent.as_deref().is_none_or(|wanted| Some(wanted) == agent)
+            && self
+                .session
+                .as_ref()
+                .is_none_or(|wanted| is_of(job, wanted, policy))
             && (self.words.is_empty()
                 || says(Some(&spec.name))
                 || says(spec.display_name.as_ref())

@@ -180,3 +180,38 @@ async fn whoever_wakes_an_agent_is_heard_now_or_with_the_next_beat_and_once() {
     assert!(on.grpc.wake(Request::new(wake("later", "x"))).await.is_err());
     assert!(on.grpc.wake(Request::new(wake("now", " "))).await.is_err());
 }
+
+#[tokio::test]
+async fn an_event_wakes_who_asks_for_it_and_what_apps_say_each_minute_wakes_nobody() {
+    let mut on = Scheduled::with(EVERY_HOUR).await;
+    let beat = beat_of(&on).await;
+    on.chat_speaks("bob").await;
+    let tell = async |on: &Scheduled, text: &str, wake: Option<bool>| {
+        let event = AddSystemEventRequest {
+            text: text.to_owned(),
+            wake,
+            ..AddSystemEventRequest::default()
+        };
+        on.grpc.add_system_event(Request::new(event)).await
+    };
+    let events = async |on: &Scheduled| {
+        let jobs = on.list().await;
+        let mut events = jobs.into_iter().filter(|job| job.name == "event");
+        (events.next(), events.next())
+    };
+
+    let here = "Node: kitchen (192.0.2.7) · app 2026.9.6 · last input 3s ago · mode remote · reason periodic";
+    tell(&on, here, None).await.unwrap();
+    assert!(tell(&on, here, Some(true)).await.is_err());
+    assert_eq!(events(&on).await, (None, None));
+
+    tell(&on, "the post came", None).await.unwrap();
+    let (later, _) = events(&on).await;
+    assert_eq!(later.expect("it waits").next_run_at_ms, beat.next_run_at_ms);
+
+    tell(&on, "the bell rings", Some(true)).await.unwrap();
+    let call = on.bench.call().await;
+    assert_eq!(call.texts().last(), Some(&"the bell rings"));
+    call.done().await;
+    on.see("finished").await;
+}

@@ -194,3 +194,60 @@ async fn a_list_is_filtered_sorted_and_paged() {
     };
     assert_eq!(names(found).await.0, "often");
 }
+
+#[tokio::test]
+async fn a_list_shows_the_jobs_of_one_session_when_that_is_asked_for() {
+    let on = Scheduled::new().await;
+    let event = r#"{"kind":"systemEvent","text":"the clock strikes"}"#;
+    for (name, target, from, payload) in [
+        ("of the main session", "main", None, event),
+        (
+            "of another",
+            "session:garden",
+            None,
+            r#"{"kind":"agentTurn","message":"x"}"#,
+        ),
+        (
+            "begun there",
+            "isolated",
+            Some("garden"),
+            r#"{"kind":"agentTurn","message":"x"}"#,
+        ),
+        (
+            "of none",
+            "isolated",
+            None,
+            r#"{"kind":"agentTurn","message":"x"}"#,
+        ),
+    ] {
+        let job = AddCronJobRequest {
+            name: name.to_owned(),
+            session_target: target.to_owned(),
+            session_key: from.map(str::to_owned),
+            payload: payload.to_owned(),
+            ..turn(HOURLY)
+        };
+        on.add(job).await;
+    }
+    let list = async |key: Option<&str>, agent: Option<&str>| {
+        let request = ListCronJobsRequest {
+            session_key: key.map(str::to_owned),
+            session_agent_id: agent.map(str::to_owned),
+            sort_by: Some("name".into()),
+            ..ListCronJobsRequest::default()
+        };
+        let page = on.grpc.list_cron_jobs(Request::new(request)).await?.into_inner();
+        let names: Vec<String> = page.jobs.into_iter().map(|job| job.name).collect();
+        Ok::<_, tonic::Status>(names)
+    };
+
+    assert_eq!(list(Some("main"), None).await.unwrap(), ["of the main session"]);
+    let there = ["begun there", "of another"];
+    assert_eq!(list(Some("garden"), None).await.unwrap(), there);
+    assert_eq!(list(Some("agent:main:garden"), None).await.unwrap(), there);
+    assert_eq!(list(Some("garden"), Some("main")).await.unwrap(), there);
+    assert_eq!(list(None, None).await.unwrap().len(), 4);
+    let alone = list(None, Some("main")).await.unwrap_err();
+    let path = Failure::from_status(&alone).path.map(|path| path.to_string());
+    assert_eq!(path.as_deref(), Some("/sessionAgentId"));
+}
