@@ -187,6 +187,11 @@ impl Connection {
         self.lock().last_alive.elapsed()
     }
 
+    /// Whether a message is under way for which memory is leased.
+    pub(crate) fn is_receiving(&self) -> bool {
+        self.lock().holds.is_some()
+    }
+
     /// A message is under way for which so many bytes are leased; 0: none is.
     pub(crate) fn holds(&self, bytes: usize) {
         let mut sending = self.lock();

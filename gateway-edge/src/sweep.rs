@@ -4,15 +4,30 @@
 
 use std::{sync::Arc, time::Duration};
 
+use gatehouse_contract::Role;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use crate::{edge::Edge, hub, limits::TICK};
+use crate::{connection::Connection, edge::Edge, hub, limits::TICK};
 
-/// How often a connection is asked for a sign of life.
-const PING: Duration = Duration::from_secs(25);
+/// How often connections are asked for a sign of life, and when one that gives none is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Patience {
+    ask: Duration,
+    silence: Duration,
+}
 
-/// A connection that gave none for so long is over: three pings.
-const SILENCE_MAX: Duration = Duration::from_secs(75);
+/// Three pings (v4).
+const PATIENCE: Patience = Patience {
+    ask: Duration::from_secs(25),
+    silence: Duration::from_secs(75),
+};
+
+/// A node that hears nothing for two ticks takes its connection for gone, and by then it is gone here as well: whoever asks for it is
+/// told so, and does not wait.
+const PATIENCE_WITH_NODES: Patience = Patience {
+    ask: Duration::from_secs(20),
+    silence: Duration::from_secs(40),
+};
 
 /// A connection for which less waits is not worth ending.
 const RELIEF_BYTES: usize = 64 * 1024;
@@ -46,7 +61,12 @@ fn step(edge: &Edge, second: u64) {
     let mut joined = Vec::new();
     for connection in edge.hub.connections().iter() {
         connection.check_message();
-        let Due { ticks, pulse } = due(connection.number, second, connection.silent_for());
+        let Due { ticks, pulse } = due(
+            connection.number,
+            second,
+            patience(connection),
+            connection.silent_for(),
+        );
         if ticks {
             connection.deliver(std::slice::from_ref(&tick), &mut joined);
         }
@@ -104,8 +124,19 @@ enum Pulse {
     GiveUp,
 }
 
-fn due(number: u64, second: u64, silent_for: Duration) -> Due {
-    let pulse = match (is_turn(number, second, PING), silent_for >= SILENCE_MAX) {
+/// A large message is a sign of life by itself, and its answer to a ping comes behind it: `Connection::check_message` bounds it.
+fn patience(connection: &Connection) -> Patience {
+    let role = connection.profile.get().map(|profile| profile.grants.role());
+    if role == Some(Role::Node) && !connection.is_receiving() {
+        PATIENCE_WITH_NODES
+    } else {
+        PATIENCE
+    }
+}
+
+fn due(number: u64, second: u64, patience: Patience, silent_for: Duration) -> Due {
+    let Patience { ask, silence } = patience;
+    let pulse = match (is_turn(number, second, ask), silent_for >= silence) {
         (true, true) => Pulse::GiveUp,
         (true, false) => Pulse::Ask,
         (false, _) => Pulse::Rest,
@@ -129,7 +160,7 @@ mod tests {
     fn every_connection_has_its_turn_once_in_each_period() {
         for number in 0..100 {
             let turns: Vec<u64> = (1..=300)
-                .filter(|second| is_turn(number, *second, PING))
+                .filter(|second| is_turn(number, *second, PATIENCE.ask))
                 .collect();
             assert_eq!(turns.len(), 12);
             assert!(turns.windows(2).all(|pair| pair[1] - pair[0] == 25));
@@ -140,12 +171,41 @@ mod tests {
     fn who_gives_no_sign_of_life_is_asked_and_then_given_up() {
         // Connection 7 came in second 7 and never answers: its turns are the seconds 18, 43, 68 and 93.
         let pulses: Vec<(u64, Pulse)> = (8..=93)
-            .map(|second| (second, due(7, second, Duration::from_secs(second - 7)).pulse))
+            .map(|second| {
+                (
+                    second,
+                    due(7, second, PATIENCE, Duration::from_secs(second - 7)).pulse,
+                )
+            })
             .filter(|(_, pulse)| *pulse != Pulse::Rest)
             .collect();
 
         let asked = [18, 43, 68].map(|second| (second, Pulse::Ask));
         assert_eq!(pulses[..3], asked);
         assert_eq!(pulses[3..], [(93, Pulse::GiveUp)]);
+    }
+
+    #[test]
+    fn a_node_that_is_gone_is_gone_here_within_two_ticks_and_is_asked_before() {
+        for number in 0..100 {
+            for last_sign in 1_000..1_060 {
+                let pulse = |second: u64| {
+                    let silent_for = Duration::from_secs(second - last_sign);
+                    due(number, second, PATIENCE_WITH_NODES, silent_for).pulse
+                };
+                let end = (last_sign..)
+                    .find(|second| pulse(*second) == Pulse::GiveUp)
+                    .unwrap();
+                let asked = (last_sign..end)
+                    .filter(|second| pulse(*second) == Pulse::Ask)
+                    .count();
+
+                assert!(
+                    Duration::from_secs(end - last_sign) <= 2 * TICK,
+                    "{number}: {last_sign} to {end}"
+                );
+                assert!(asked >= 2, "{number}: one lost packet is no death");
+            }
+        }
     }
 }
