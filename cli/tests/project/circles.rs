@@ -1,115 +1,52 @@
 //! Which modules of a crate need each other. A circle of them cannot be read one after the other, and grows by itself: each one that
 //! stays has its reason here and in ARCHITECTURE.md.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fs,
-    path::Path,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
+use self::tree::{Module, Tree, named, read, resolve};
 use super::{members, root};
 
-/// More than these are not accepted; each with the crate in which it is.
+mod tree;
+
+/// More than these are not accepted, at whatever depth of the tree of modules.
 const CIRCLES_MAX: usize = 3;
 
-/// The circles that stay, by the folder of their crate. A second one in the same crate fails as well.
-const REASONS: [(&str, &str); 2] = [
+/// The circles that stay: the crate's folder, the module in which they are (empty: at its root), and why.
+const REASONS: [(&str, &str, &str); 3] = [
     (
         "services/session",
+        "",
         "one transaction touches several nouns: each says what its store must do, and `store` is all of them together",
     ),
     (
         "services/channel-bridge",
+        "",
         "an account drives adapter, inbox and outbox and is shown by them; `store` is what all of them keep, in one file",
+    ),
+    (
+        "gateway-edge",
+        "http",
+        "`context` is handed to each route and holds what each keeps between requests",
     ),
 ];
 
-/// The module at the root of its crate that a file belongs to. `None`: the root itself, or what is for tests alone.
-fn module_of(path: &Path, src: &Path) -> Option<String> {
-    let path = path.strip_prefix(src).unwrap().with_extension("");
-    let parts: Vec<&str> = path.iter().map(|part| part.to_str().unwrap()).collect();
-    let is_for_tests = parts
-        .iter()
-        .any(|part| ["tests", "testing", "fuzzing"].contains(part));
-    let is_suite = parts.contains(&"contract") && (parts.contains(&"store") || parts.contains(&"adapter"));
-    let is_root = matches!(*parts.as_slice(), ["lib" | "main"]);
-    (!is_for_tests && !is_suite && !is_root).then(|| parts[0].to_owned())
-}
-
-/// The paths of a `use`, each whole: `a::{b, c::d}` is `a::b` and `a::c::d`.
-fn expand(tree: &str, before: &str, found: &mut Vec<String>) {
-    let Some((head, inner)) = tree.split_once('{') else {
-        found.push(format!("{before}{}", tree.trim()));
-        return;
-    };
-    let inner = inner.rsplit_once('}').map_or(inner, |(inner, _)| inner);
-    let (mut depth, mut start) = (0, 0);
-    let before = format!("{before}{}", head.trim());
-    for (at, letter) in inner.char_indices() {
-        match letter {
-            '{' => depth += 1,
-            '}' => depth -= 1,
-            ',' if depth == 0 => {
-                expand(inner.get(start..at).unwrap(), &before, found);
-                start = at + 1;
-            }
-            _ => {}
-        }
-    }
-    expand(inner.get(start..).unwrap(), &before, found);
-}
-
-/// A source without comments and without its own tests.
-fn code(text: &str) -> String {
-    let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
-    let lines = text.lines().map(|line| line.split("//").next().unwrap());
-    lines.collect::<Vec<_>>().join("\n")
-}
-
-/// The modules at the root of the crate that a file names. `depth`: how many modules it stands below the root.
-fn named(text: &str, depth: usize) -> BTreeSet<String> {
-    let text = code(text);
-    let mut paths = Vec::new();
-    for rest in text.split("use ").skip(1) {
-        if rest.starts_with("crate::") || rest.starts_with("super::") {
-            expand(rest.split(';').next().unwrap(), "", &mut paths);
-        }
-    }
-    for head in ["crate::", "super::"] {
-        for (at, _) in text.match_indices(head) {
-            let rest = text.get(at..).unwrap();
-            let mut ends = rest.split(|letter: char| !(letter.is_alphanumeric() || "_:".contains(letter)));
-            paths.push(ends.next().unwrap().to_owned());
-        }
-    }
-    let from_root = |path: &String| {
-        let mut steps = path.split("::").map(str::trim).peekable();
-        let mut ups = 0;
-        while steps.next_if(|step| *step == "super").is_some() {
-            ups += 1;
-        }
-        let is_from_root = steps.next_if(|step| *step == "crate").is_some() || ups == depth;
-        let first = steps.next().filter(|first| !first.is_empty());
-        first.filter(|_| is_from_root).map(str::to_owned)
-    };
-    paths.iter().filter_map(from_root).collect()
-}
-
 type Graph = BTreeMap<String, BTreeSet<String>>;
 
-fn read(folder: &Path, src: &Path, graph: &mut Graph) {
-    let Ok(entries) = fs::read_dir(folder) else { return };
-    for path in entries.map(|entry| entry.unwrap().path()) {
-        if path.is_dir() {
-            read(&path, src, graph);
-        } else if path.extension().is_some_and(|ending| ending == "rs")
-            && let Some(module) = module_of(&path, src)
-        {
-            let depth = path.strip_prefix(src).unwrap().iter().count();
-            let text = fs::read_to_string(&path).unwrap();
-            graph.entry(module).or_default().extend(named(&text, depth));
-        }
+/// Who needs whom among the modules of one module, each with all that is within it.
+fn graph(tree: &Tree, within: &Module) -> Graph {
+    let part = |module: &Module| module.strip_prefix(within.as_slice())?.first().cloned();
+    let mut graph = Graph::new();
+    for (module, named) in tree {
+        let Some(one) = part(module) else { continue };
+        let needed = named
+            .paths
+            .iter()
+            .filter_map(|path| part(&resolve(tree, module, path, 0)?))
+            .filter(|other| *other != one)
+            .collect::<Vec<_>>();
+        graph.entry(one).or_default().extend(needed);
     }
+    graph
 }
 
 /// All that can be reached from a module.
@@ -117,7 +54,7 @@ fn reach(graph: &Graph, from: &str) -> BTreeSet<String> {
     let (mut reached, mut open) = (BTreeSet::new(), vec![from.to_owned()]);
     while let Some(module) = open.pop() {
         for next in graph.get(&module).into_iter().flatten() {
-            if *next != module && graph.contains_key(next) && reached.insert(next.clone()) {
+            if reached.insert(next.clone()) {
                 open.push(next.clone());
             }
         }
@@ -145,25 +82,61 @@ fn circles(graph: &Graph) -> BTreeSet<BTreeSet<String>> {
         .collect()
 }
 
+/// The circles of a crate, at every depth, each with the module that it is in.
+fn all_circles(tree: &Tree) -> Vec<(String, BTreeSet<String>)> {
+    let within: BTreeSet<Module> = tree
+        .keys()
+        .filter_map(|module| Some(module.split_last()?.1.to_vec()))
+        .collect();
+    let of = |within: &Module| {
+        let found = circles(&graph(tree, within)).into_iter();
+        found
+            .map(|circle| (within.join("::"), circle))
+            .collect::<Vec<_>>()
+    };
+    within.iter().flat_map(of).collect()
+}
+
 #[test]
 fn modules_that_need_each_other_are_few_and_each_circle_has_its_reason() {
     let mut found = Vec::new();
     for member in members() {
         let src = root().join(&member).join("src");
-        let mut graph = Graph::new();
-        read(&src, &src, &mut graph);
-        found.extend(circles(&graph).into_iter().map(|circle| (member.clone(), circle)));
+        let mut tree = Tree::new();
+        read(&src, &src, &mut tree);
+        let circles = all_circles(&tree).into_iter();
+        found.extend(circles.map(|(within, circle)| (member.clone(), within, circle)));
     }
 
     assert!(found.len() <= CIRCLES_MAX, "{found:#?}");
-    let crates: BTreeSet<&str> = found.iter().map(|(member, _)| member.as_str()).collect();
-    let reasons: BTreeSet<&str> = REASONS.iter().map(|(member, _)| *member).collect();
-    assert_eq!(found.len(), crates.len(), "two circles in one crate: {found:#?}");
+    let places: BTreeSet<(&str, &str)> = found
+        .iter()
+        .map(|(member, within, _)| (member.as_str(), within.as_str()))
+        .collect();
+    let reasons: BTreeSet<(&str, &str)> = REASONS
+        .iter()
+        .map(|(member, within, _)| (*member, *within))
+        .collect();
+    assert_eq!(found.len(), places.len(), "two circles in one place: {found:#?}");
     assert_eq!(
-        crates, reasons,
+        places, reasons,
         "open it (a type or a constant stands in the wrong module as a rule), or give its reason here and in ARCHITECTURE.md: \
          {found:#?}"
     );
+}
+
+/// A crate of these files.
+fn crate_of(files: &[(&str, &str)]) -> Tree {
+    let module = |path: &str| {
+        path.split("::")
+            .filter(|step| !step.is_empty())
+            .map(str::to_owned)
+            .collect()
+    };
+    files
+        .iter()
+        .map(|(path, text)| (module(path), named(text)))
+        .collect()
 }
 
 #[test]
@@ -175,29 +148,36 @@ fn a_circle_is_found_through_every_way_of_naming_a_module() {
             "fn f() -> crate::a::Other {}",
         ),
         ("use super::b::Thing;", "use super::{a::Other, c};"),
+        ("use super::Shown;", "pub(crate) use crate::a::Other as Another;"),
     ] {
-        let graph = Graph::from([
-            ("a".to_owned(), named(one, 1)),
-            ("b".to_owned(), named(other, 1)),
+        let tree = crate_of(&[
             (
-                "c".to_owned(),
-                named(
-                    "// use crate::a::X;\n#[cfg(test)]\nmod tests { use crate::a::X; }",
-                    1,
-                ),
+                "",
+                "mod a;\nmod b;\nmod c;\npub(crate) use self::b::Thing as Shown;",
+            ),
+            ("a", one),
+            ("b", other),
+            (
+                "c",
+                "// use crate::a::X;\n#[cfg(test)]\nmod tests { use crate::b::X; }",
             ),
         ]);
         let both = BTreeSet::from(["a".to_owned(), "b".to_owned()]);
 
-        assert_eq!(circles(&graph), BTreeSet::from([both]), "{one}");
+        assert_eq!(all_circles(&tree), [(String::new(), both)], "{one}");
     }
-    let below = named(
-        "use super::helper; use super::super::b::Thing; use self::c::X;",
-        2,
-    );
-    assert_eq!(
-        below,
-        BTreeSet::from(["b".to_owned()]),
-        "what stands in the module itself is not at the root"
-    );
+}
+
+#[test]
+fn a_circle_is_found_at_every_depth_and_what_stands_in_a_module_itself_is_none() {
+    let tree = crate_of(&[
+        ("", "mod a;"),
+        ("a", "mod b;\nmod c;\nstruct Own;\nfn f() { b::run(); c::run(); }"),
+        ("a::b", "use super::{Own, c::X};"),
+        ("a::c", "use super::Own;"),
+        ("a::c::d", "use crate::a::b::Y;"),
+    ]);
+
+    let both = BTreeSet::from(["b".to_owned(), "c".to_owned()]);
+    assert_eq!(all_circles(&tree), [("a".to_owned(), both)]);
 }

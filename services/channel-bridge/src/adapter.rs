@@ -10,6 +10,7 @@ mod capabilities;
 mod http;
 mod inbound;
 mod media;
+mod message;
 mod preview;
 mod remarks;
 mod send;
@@ -25,8 +26,9 @@ use tokio::sync::mpsc;
 pub(crate) use self::{
     capabilities::{Capabilities, Limits, Liveness, Rate, TextLimit, TextShape, TextUnit},
     http::{HttpAnswer, HttpHead, HttpRequest},
-    inbound::{ChatKind, InboundMessage, InboundSink, Origin, ParentChat, Receive, ReceiveError, Received},
+    inbound::{InboundSink, Receive, ReceiveError, Received},
     media::{FetchError, Remote},
+    message::{ChatKind, InboundMessage, Origin, ParentChat},
     preview::{Preview, PreviewError, Previews, Shown},
     remarks::Remark,
     send::{Receipt, SendError, SendPart, SendRequest},

@@ -35,7 +35,7 @@ pub(crate) use self::{
     word::is_word,
 };
 use crate::{
-    account::{Entry, View, lease::LeaseOwner},
+    account::{Entry, View, store::LeaseOwner},
     adapter::{AccountKey, ChatKind, InboundMessage, Receive, ReceiveError, Received, Typing},
     id::{ChatId, DeliveryKey, SenderId},
     metrics::{Direction, Fate, Metrics},

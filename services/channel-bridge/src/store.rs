@@ -13,8 +13,8 @@ pub use self::sqlite::SCHEMA;
 pub(crate) use self::sqlite::Sqlite;
 use crate::{
     account::{
-        lease::{LeaseOwner, LeasePolicy},
-        store::AccountStore,
+        lease::LeasePolicy,
+        store::{AccountStore, LeaseOwner},
     },
     adapter::AccountKey,
     inbox::store::InboxStore,

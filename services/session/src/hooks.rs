@@ -15,6 +15,7 @@ pub(crate) mod grpc;
 mod head;
 mod marks;
 mod pace;
+mod proof;
 mod rules;
 mod signature;
 mod template;

@@ -23,7 +23,6 @@ pub(crate) mod view;
 pub(crate) use self::calendar::Calendar;
 pub(crate) use self::model::*;
 pub(crate) use self::planner::{CatchUp, Fate, host_zone, plan};
-pub(crate) use self::posts::{NewPost, Post, PostEnd};
 pub(crate) use self::reply::says_nothing;
 pub(crate) use self::runner::Runner;
 pub(crate) use self::store::{JobChange, NewJob, Replaced, Schedules};

@@ -8,7 +8,9 @@
 
 mod admission;
 mod announce;
+mod asked;
 mod backlog;
+mod bring;
 mod context;
 pub(crate) mod destination;
 mod dispatch;
@@ -18,6 +20,7 @@ pub(crate) mod fingerprint;
 mod followers;
 pub(crate) mod grpc;
 mod live;
+mod message;
 mod missed;
 pub(crate) mod model;
 mod order;

@@ -7,10 +7,7 @@ use async_trait::async_trait;
 use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use serde::de::Error as _;
 
-use super::{
-    state::{ENTRIES_MAX, VALUE_BYTES_MAX},
-    store::Remember,
-};
+use super::store::{ENTRIES_MAX, Remember, VALUE_BYTES_MAX};
 use crate::{adapter::AccountKey, store::StoreError};
 
 /// Values by their names.

@@ -6,9 +6,8 @@ use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
 
 use gatehouse_core::{Chain, Clock, Timestamp};
 use tokio::time::{self, Instant};
-use uuid::Uuid;
 
-use super::store::AccountStore;
+use super::store::{AccountStore, LeaseOwner};
 use crate::{
     adapter::AccountKey,
     store::{StoreError, Stores},
@@ -18,20 +17,6 @@ use crate::{
 const CLAIM_WITHIN: Duration = Duration::from_secs(5);
 /// When the store did not answer.
 const CLAIM_RETRY: Duration = Duration::from_secs(1);
-
-/// One bridge among those that may share a store. A process that starts anew is another one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct LeaseOwner(Arc<str>);
-
-impl LeaseOwner {
-    pub(crate) fn new() -> Self {
-        Self(Uuid::now_v7().to_string().into())
-    }
-
-    pub(crate) fn as_str(&self) -> &str {
-        &self.0
-    }
-}
 
 /// An account that belongs to an owner, or did when this was made: the store knows.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,11 +6,6 @@ use std::{fmt, sync::Arc};
 use super::{folded::Folded, store::Remember};
 use crate::{adapter::AccountKey, store::StoreError};
 
-/// Values of one account.
-pub(crate) const ENTRIES_MAX: usize = 64;
-/// The longest value, in bytes. Tokens have a few hundred; what is larger is media or a cache.
-pub(crate) const VALUE_BYTES_MAX: usize = 64 * 1024;
-
 /// The memory of one account. Clones share it.
 #[derive(Clone)]
 pub(crate) struct AccountState {
@@ -49,7 +44,7 @@ impl AccountState {
     /// Keeps a value. It is on the disk when this returns.
     ///
     /// # Errors
-    /// When it is longer than [`VALUE_BYTES_MAX`], when the account has [`ENTRIES_MAX`] already, or when the store fails.
+    /// When it is longer than [`VALUE_BYTES_MAX`](super::store::VALUE_BYTES_MAX), when the account has [`ENTRIES_MAX`](super::store::ENTRIES_MAX) already, or when the store fails.
     pub(crate) async fn put(&self, name: &'static str, value: Vec<u8>) -> Result<(), StoreError> {
         self.store
             .keep_state(self.account.clone(), name.to_owned(), value)

@@ -1,12 +1,31 @@
 //! What is kept of accounts.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
-
-use super::lease::LeaseOwner;
-use crate::{adapter::AccountKey, store::StoreError};
 use gatehouse_core::Timestamp;
+use uuid::Uuid;
+
+use crate::{adapter::AccountKey, store::StoreError};
+
+/// Values of one account.
+pub(crate) const ENTRIES_MAX: usize = 64;
+/// The longest value, in bytes. Tokens have a few hundred; what is larger is media or a cache.
+pub(crate) const VALUE_BYTES_MAX: usize = 64 * 1024;
+
+/// One bridge among those that may share a store. A process that starts anew is another one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LeaseOwner(Arc<str>);
+
+impl LeaseOwner {
+    pub(crate) fn new() -> Self {
+        Self(Uuid::now_v7().to_string().into())
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
 
 /// What is kept of accounts.
 #[async_trait]

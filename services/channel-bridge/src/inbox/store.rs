@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use gatehouse_core::{Timestamp, trace};
 
 use crate::{
-    account::lease::LeaseOwner,
+    account::store::LeaseOwner,
     adapter::{AccountKey, InboundMessage, Received},
     id::{ChatId, MessageId},
     store::StoreError,

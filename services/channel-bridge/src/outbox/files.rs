@@ -3,7 +3,7 @@
 use gatehouse_core::content::{Media, MediaSource, attachment::Attachment};
 use gatehouse_proto::channel::v1::SentFile;
 
-use super::{dispatch::AGE_MAX, plan::MEDIA_MAX};
+use super::{dispatch::AGE_MAX, shown::MEDIA_MAX};
 use crate::{error::Error, media::MediaReader};
 
 /// The files of one message, in the order in which they are seen.

@@ -14,8 +14,6 @@ use crate::{
 
 /// A reply older than this label's age says so when it leaves: each part is cut with room for it.
 pub(crate) const LATE_LABEL: &str = "(delayed) ";
-/// Media of one answer. More are named in words.
-pub(crate) const MEDIA_MAX: usize = 10;
 /// The most of an answer that is kept for whoever asks for more. At twenty lines a time nobody reads that far.
 pub(crate) const REST_BYTES_MAX: usize = 256 * 1024;
 

@@ -5,8 +5,10 @@ use std::cell::Cell;
 use gatehouse_core::Content;
 use gatehouse_core::content::{Block, Choice, Media, Text};
 
-use super::plan::MEDIA_MAX;
 use crate::adapter::Capabilities;
+
+/// Media of one answer. More are named in words.
+pub(super) const MEDIA_MAX: usize = 10;
 
 /// Words, and the media that the platform shows. Everything else is in the words, or left out where people never see it.
 #[derive(Debug, PartialEq, Eq)]

@@ -7,6 +7,7 @@
 mod account;
 mod calls;
 mod channel;
+mod entry;
 mod lives;
 mod login;
 mod media;

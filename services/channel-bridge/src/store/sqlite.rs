@@ -1,6 +1,7 @@
 //! The store in one SQLite file. Nothing outside this folder knows that it is one, but whoever opens it.
 
 mod accounts;
+mod enqueue;
 mod inbox;
 mod outbox;
 mod pace;

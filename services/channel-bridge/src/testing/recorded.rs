@@ -10,8 +10,8 @@ use gatehouse_core::Timestamp;
 
 use crate::{
     account::{
-        lease::{Lease, LeaseOwner, LeasePolicy},
-        store::{AccountStore, Remember},
+        lease::{Lease, LeasePolicy},
+        store::{AccountStore, LeaseOwner, Remember},
     },
     adapter::{AccountKey, InboundMessage, Received},
     id::{ChatId, SenderId},

@@ -104,14 +104,11 @@ pub(super) fn answer(word: &str, details: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commands::table::{self, COMMANDS};
+    use crate::commands::table::COMMANDS;
 
     #[test]
     fn a_command_of_elsewhere_is_found_in_any_case_and_hides_none_of_ours() {
-        assert_eq!(
-            table::find("Restart").map(|command| command.what),
-            Some(Name::Absent)
-        );
+        assert_eq!(find("Restart").map(|command| command.what), Some(Name::Absent));
         assert!(
             answer("Restart", true)
                 .starts_with("There is no /restart here, and nothing was done: the gateway")
@@ -120,7 +117,7 @@ mod tests {
             !answer("activation", false).contains("requireMention"),
             "keys are not for a room"
         );
-        assert!(table::find("etc").is_none());
+        assert!(find("etc").is_none());
         for (words, _) in ABSENT {
             for word in words {
                 let ours = COMMANDS.iter().any(|command| command.words.contains(word));

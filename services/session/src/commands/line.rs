@@ -3,6 +3,7 @@
 use gatehouse_core::Content;
 use gatehouse_core::content::{Block, Text};
 
+use super::absent;
 use super::speaker::Speaker;
 use super::table::{self, Command, Name};
 
@@ -37,7 +38,7 @@ impl Line {
             Some((word, first)) => (word, format!("{first} {}", rest.trim()).trim().to_owned()),
             None => (word, rest.trim().to_owned()),
         };
-        let command = table::find(word)?;
+        let command = table::find(word).or_else(|| absent::find(word))?;
         // Beginning anew is said in the words of the configuration alone.
         let by_trigger = matches!(command.what, Name::New | Name::Reset);
         // Who says something behind a command that takes nothing talks about something else.

@@ -1,7 +1,5 @@
 //! The commands there are: one table for the answers, the help, `commands.list` and whoever completes what is typed.
 
-use super::absent;
-
 /// What a command does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Name {
@@ -84,10 +82,10 @@ impl Command {
     }
 }
 
-/// The command of a word, whatever its case; one that is not offered is answered as that.
+/// The command of a word, whatever its case.
 pub(super) fn find(word: &str) -> Option<&'static Command> {
     let called = |command: &&Command| command.words.iter().any(|known| known.eq_ignore_ascii_case(word));
-    COMMANDS.iter().find(called).or_else(|| absent::find(word))
+    COMMANDS.iter().find(called)
 }
 
 /// The command that does this.

@@ -7,7 +7,8 @@ use sha2::{Digest, Sha256};
 
 use super::answer::{not_found, text, unauthorized, wrong};
 use super::form;
-use super::head::{Head, Proof};
+use super::head::Head;
+use super::proof::Proof;
 use super::rules::{Mapping, Rules};
 
 /// The longest key against repeats, in bytes.

@@ -1,6 +1,7 @@
 //! Jobs, their slots and their runs, as plain types. What somebody wrote of a job is JSON in the store and in the protocol, in one form.
 
 mod hook;
+mod post;
 mod run;
 
 use gatehouse_core::{Content, ForPeople, Timestamp};
@@ -8,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 pub(crate) use self::hook::*;
+pub(crate) use self::post::*;
 pub(crate) use self::run::*;
 
 /// Jobs of one gateway at most: lists read them all.

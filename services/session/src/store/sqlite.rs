@@ -12,6 +12,7 @@ mod lists;
 mod media;
 mod nodes;
 mod reclaim;
+mod rows;
 mod schedules;
 mod schema;
 mod sessions;

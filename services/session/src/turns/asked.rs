@@ -4,21 +4,21 @@ use gatehouse_proto::agent::v1 as agent;
 use gatehouse_proto::agent::v1::TurnMessage;
 use prost::Message as _;
 
-use super::super::Turn;
-use super::super::context::arrange;
+use super::Turn;
+use super::context::arrange;
 use crate::store::ContextRow;
 
 /// What is asked of the model beside what the session and the configuration say.
 #[derive(Debug, Default)]
-pub(in crate::turns) struct Asked {
+pub(super) struct Asked {
     /// What is handed on.
-    pub(in crate::turns) program: Option<agent::Program>,
-    pub(in crate::turns) instructions: Option<String>,
-    pub(in crate::turns) messages: Vec<TurnMessage>,
+    pub(super) program: Option<agent::Program>,
+    pub(super) instructions: Option<String>,
+    pub(super) messages: Vec<TurnMessage>,
 }
 
 /// What a turn asks. A program that brings a conversation means that one, and not what the transcript holds beside it.
-pub(in crate::turns) fn asked(turn: &Turn, mut rows: Vec<ContextRow>) -> Asked {
+pub(super) fn asked(turn: &Turn, mut rows: Vec<ContextRow>) -> Asked {
     let stored = turn.program.as_deref();
     let Some(program) = stored.and_then(|bytes| agent::Program::decode(bytes).ok()) else {
         return Asked {
@@ -48,10 +48,7 @@ pub(in crate::turns) fn asked(turn: &Turn, mut rows: Vec<ContextRow>) -> Asked {
 }
 
 /// What the agent is told, and behind it what the program says.
-pub(in crate::turns) fn joined(
-    system_prompt: Option<String>,
-    instructions: Option<String>,
-) -> Option<String> {
+pub(super) fn joined(system_prompt: Option<String>, instructions: Option<String>) -> Option<String> {
     match (system_prompt, instructions) {
         (Some(prompt), Some(instructions)) => Some(format!("{prompt}\n\n{instructions}")),
         (prompt, instructions) => prompt.or(instructions),

@@ -7,7 +7,7 @@ use gatehouse_proto::agent::v1::{TurnMessage, turn_message};
 use gatehouse_proto::session::v1 as proto;
 use prost::Message as _;
 
-use super::super::Brought;
+use super::Brought;
 use crate::error::Error;
 use crate::id::EntryId;
 use crate::media::{Attachments, Media};
@@ -18,7 +18,7 @@ const BROUGHT_BYTES_MAX: usize = 2 * 1024 * 1024;
 
 /// What comes with a message.
 #[derive(Debug)]
-pub(in crate::turns) struct Bringing {
+pub(super) struct Bringing {
     pub(super) program: agent::Program,
     pub(super) history: Vec<Prior>,
     /// What its tools answered, in the place of a message.
@@ -40,15 +40,15 @@ pub(super) struct Prior {
 
 /// What is kept of it.
 #[derive(Debug, Default)]
-pub(in crate::turns) struct Kept {
-    pub(in crate::turns) brought: Brought,
+pub(super) struct Kept {
+    pub(super) brought: Brought,
     /// What its tools answered.
-    pub(in crate::turns) results: Option<Content>,
+    pub(super) results: Option<Content>,
 }
 
 impl Kept {
     /// What makes a repeat the same request, beside its message.
-    pub(in crate::turns) fn bytes(&self) -> Vec<u8> {
+    pub(super) fn bytes(&self) -> Vec<u8> {
         let mut bytes = self.brought.program.clone().unwrap_or_default();
         let results = self.results.as_ref().map(Content::to_json_blocks);
         bytes.extend(results.unwrap_or_default().into_bytes());
@@ -61,7 +61,7 @@ impl Kept {
 
 impl Bringing {
     /// Whether tools answer, and nobody says anything.
-    pub(in crate::turns) fn has_results(&self) -> bool {
+    pub(super) fn has_results(&self) -> bool {
         !self.results.is_empty()
     }
 
@@ -69,12 +69,7 @@ impl Bringing {
     ///
     /// # Errors
     /// When a medium cannot be kept, or it is too much.
-    pub(in crate::turns) async fn keep(
-        self,
-        media: &Media,
-        bytes_max: u64,
-        now: Timestamp,
-    ) -> Result<Kept, Error> {
+    pub(super) async fn keep(self, media: &Media, bytes_max: u64, now: Timestamp) -> Result<Kept, Error> {
         let Self {
             mut program,
             history,
@@ -124,7 +119,7 @@ impl Bringing {
 }
 
 /// The row of what tools answered.
-pub(in crate::turns) fn results_row(content: &Content, entry: NewEntry) -> NewEntry {
+pub(super) fn results_row(content: &Content, entry: NewEntry) -> NewEntry {
     NewEntry {
         role: Role::Tool,
         content: content.to_json_blocks(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
-use gatehouse_core::{Chain, ForPeople};
+use gatehouse_core::Chain;
 use tokio::sync::watch;
 use tokio::time::{self, Instant};
 
@@ -13,6 +13,7 @@ use super::backlog::Backlog;
 use super::live::seq_before;
 use super::missed::Missed;
 use super::order::Order;
+use super::outcome::INTERRUPTED;
 use super::runs::Runs;
 use super::settle::Settle;
 use super::shared::Shared;
@@ -31,9 +32,6 @@ const STORE_PAUSE: Duration = Duration::from_secs(1);
 const LAST_MOMENTS: Duration = Duration::from_secs(60);
 /// Sessions whose state is said anew after a restart; the screens read everything anyway.
 const CATCH_UP_MAX: u32 = 100;
-/// What the user reads when a process ended in the middle of an answer.
-pub(super) const INTERRUPTED: ForPeople =
-    ForPeople::new("The answer was cut short by a restart. Please ask again if you still need it.");
 
 /// What became of a look for turns that are due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

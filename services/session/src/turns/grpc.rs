@@ -11,11 +11,13 @@ use gatehouse_proto::session::v1 as proto;
 use sha2::{Digest, Sha256};
 use tonic::Status;
 
+use super::bring::{Kept, results_row};
 use super::destination::Destination;
 use super::fingerprint::Fingerprint;
-use super::program::{self, Bringing, Kept};
+use super::message::{Message, Surface, not_blank};
+use super::outcome::status;
 use super::queue::QueueMode;
-use super::{Admission, Engine, Progress, Reply, Seed, Submitted, Turn, TurnState};
+use super::{Admission, Engine, Progress, Reply, Seed, Submitted, TurnState};
 use crate::agents::ModelName;
 use crate::commands::{self, Speaker};
 use crate::deliveries::Recall;
@@ -36,43 +38,6 @@ const WAIT_MS_MAX: i64 = 3_600_000;
 
 /// The two answers of `agent`.
 pub(crate) type RunAgentStream = Pin<Box<dyn Stream<Item = Result<proto::RunAgentResponse, Status>> + Send>>;
-
-/// Where a message was written that comes from no chat.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Surface {
-    Chat,
-    Agent,
-    Program,
-}
-
-/// A message from a screen or a program.
-pub(super) struct Message {
-    pub(super) surface: Surface,
-    pub(super) session: SessionRef,
-    pub(super) text: String,
-    pub(super) attachments: Attachments,
-    /// Whether nothing in it is a command.
-    pub(super) literal: bool,
-    pub(super) run: RunId,
-    pub(super) expected_session: Option<SessionId>,
-    pub(super) mode: Option<QueueMode>,
-    pub(super) deliver: bool,
-    pub(super) model: Option<ModelName>,
-    pub(super) thinking: Option<Level>,
-    pub(super) timeout_ms: Option<i64>,
-    /// What a program brings with it.
-    pub(super) bringing: Option<Box<Bringing>>,
-}
-
-pub(super) fn not_blank(text: String, attachments: &Attachments) -> Result<String, Error> {
-    if text.trim().is_empty() && attachments.is_empty() {
-        return Err(Error::Field {
-            path: "/message",
-            problem: "is empty",
-        });
-    }
-    Ok(text)
-}
 
 impl TryFrom<proto::SendChatRequest> for Message {
     type Error = Error;
@@ -229,7 +194,7 @@ impl Message {
         let fingerprint = self.fingerprint(&key, &media, &kept).into_bytes();
         let mut entry = NewEntry::of_person(&content, &self.run, None, now);
         if let Some(results) = &kept.results {
-            entry = program::results_row(results, entry);
+            entry = results_row(results, entry);
         }
         if let Some(Caller {
             user_id: Some(id),
@@ -429,16 +394,6 @@ async fn end(engine: &Engine, run: &RunId, key: &SessionKey) -> Result<proto::Ru
             }),
         }),
     })
-}
-
-pub(super) fn status(turn: &Turn) -> &'static str {
-    match turn.state {
-        TurnState::Queued | TurnState::Leased | TurnState::Running => "timeout",
-        TurnState::Done => "ok",
-        TurnState::Failed => "error",
-        TurnState::Aborted => "aborted",
-        TurnState::Interrupted => "interrupted",
-    }
 }
 
 pub(crate) async fn wait(

@@ -2,7 +2,24 @@
 
 use std::sync::OnceLock;
 
-use super::TurnState;
+use gatehouse_core::ForPeople;
+
+use super::{Turn, TurnState};
+
+/// What the user reads when a process ended in the middle of an answer.
+pub(super) const INTERRUPTED: ForPeople =
+    ForPeople::new("The answer was cut short by a restart. Please ask again if you still need it.");
+
+/// How a run stands, as clients are told: `timeout` while it goes on, because that is what ended whoever asks.
+pub(super) fn status(turn: &Turn) -> &'static str {
+    match turn.state {
+        TurnState::Queued | TurnState::Leased | TurnState::Running => "timeout",
+        TurnState::Done => "ok",
+        TurnState::Failed => "error",
+        TurnState::Aborted => "aborted",
+        TurnState::Interrupted => "interrupted",
+    }
+}
 
 /// How a run ended.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,10 +1,8 @@
 //! Turns of programs: a conversation, instructions and tools come with the request, and the answer is read as it is written.
 //!
 //! They are the same turns as any other; what is particular about them is in four rooms. `request` reads what a program asks,
-//! `bring` keeps what comes with its message, `context` makes of it what the model reads, and `stream` tells what happens.
+//! `turns::bring` keeps what comes with its message, `turns::asked` makes of it what the model reads, and `stream` tells what happens.
 
-mod bring;
-pub(super) mod context;
 mod request;
 mod stream;
 #[cfg(test)]
@@ -15,7 +13,6 @@ use gatehouse_proto::session::v1::StreamTurnRequest;
 use gatehouse_proto::session::v1::program_service_server::ProgramService;
 use tonic::{Request, Response, Status};
 
-pub(super) use self::bring::{Bringing, Kept, results_row};
 use self::stream::StreamTurnStream;
 use super::Engine;
 

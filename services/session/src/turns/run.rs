@@ -29,12 +29,12 @@ use tokio_util::task::AbortOnDropHandle;
 
 use self::compact::Summary;
 use self::show::Rewrite;
+use super::asked::{self as program, Asked};
 use super::context::ROWS_MAX;
 use super::events::{Phase, RunEvents, Stream, Whose};
 use super::live::{Live, Stop};
 use super::order::Order;
 use super::pacing::{self, Pacer};
-use super::program::context::{self as program, Asked};
 use super::runs::Runs;
 use super::settle::Settle;
 use super::shared::Shared;

@@ -11,21 +11,13 @@ use tokio::time::Instant;
 
 use super::{
     line::Line,
-    questions::{self, Questions},
+    questions::{self, Questions, Way},
     text,
 };
 use crate::adapter::Case;
 
 /// How long the server may take for one way before it is asked in the next. The late answer still counts.
 const ANSWER_WITHIN: Duration = Duration::from_secs(20);
-
-/// How it is asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Way {
-    Userhost,
-    Whois,
-    Who,
-}
 
 /// What the server says.
 #[derive(Debug, PartialEq, Eq)]

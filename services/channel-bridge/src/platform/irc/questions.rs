@@ -9,7 +9,7 @@ use std::{collections::VecDeque, time::Duration};
 
 use tokio::time::Instant;
 
-use super::{holder::Way, line::Line};
+use super::line::Line;
 use crate::adapter::Case;
 
 /// A question that is open for so long is asked again in other words.
@@ -19,6 +19,14 @@ const REPHRASE_EVERY: Duration = Duration::from_secs(30);
 /// Open questions that are remembered. A server that answers none is asked some four times a minute and left, or lived with,
 /// long before; the oldest is forgotten beyond it, which only delays a proof.
 const OPEN_MAX: usize = 64;
+
+/// How the server is asked who holds a nick.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    Userhost,
+    Whois,
+    Who,
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {

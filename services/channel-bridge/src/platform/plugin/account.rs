@@ -21,7 +21,7 @@ use super::{
     Channel,
     calls::Ask,
     media,
-    stream::{Account, run},
+    stream::{Account, STATE, run},
 };
 use crate::{
     adapter::{
@@ -32,8 +32,6 @@ use crate::{
     platform::Deps,
 };
 
-/// What the account remembers, under one name.
-pub(super) const STATE: &str = "plugin";
 /// Questions that wait for the connection: beyond that a plugin does not keep up, and a preview is left out.
 const ASKS_MAX: usize = 64;
 /// How long a plugin may take for what nobody keeps: a preview, a reaction.

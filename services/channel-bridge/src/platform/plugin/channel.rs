@@ -1,26 +1,18 @@
-//! What a plugin says of a channel, held within the bridge's bounds, and what an account of it says over that.
+//! What a plugin says of a channel, held within the bridge's bounds.
 
-use std::{borrow::Cow, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use gatehouse_core::{
-    content::choices::CHOICES_MAX,
-    hex,
-    plugin::{self, Trouble},
-};
-use gatehouse_document::{brought::BroughtAccount, wrong};
+use gatehouse_core::{content::choices::CHOICES_MAX, hex};
 use gatehouse_proto::channel::v1::{
     ChannelCapabilities, ChannelLimits, DescribeChannelResponse, PreviewPace, SendPace,
     TextLimit as WireLimit, TextShape as WireShape, TextUnit as WireUnit,
 };
-use serde::Deserialize;
-use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::{Lives, account::PluginAdapter, said, untried};
+use super::{Lives, said};
 use crate::{
     adapter::{Capabilities, Limits, Liveness, Previews, Rate, TextLimit, TextShape, TextUnit},
     pace::Answers,
-    platform::{Connector, Entry, Reader},
 };
 
 /// What the contract says of texts without a limit.
@@ -37,8 +29,6 @@ const CONCURRENCY: (usize, usize) = (4, 64);
 const SEND_TIMEOUT_MS: (u64, u64) = (30_000, 300_000);
 const PREVIEW_MS: (u64, u64) = (1_000, 60_000);
 const HTTP_BYTES_MOST: usize = 1_048_576;
-/// Longest settings of one account, in bytes of JSON. The contract has the same bound.
-const CONFIG_BYTES_MAX: usize = 256 * 1_024;
 /// Silence of a plugin: it is asked after 30 seconds, so that one question may get lost.
 pub(crate) const LIVENESS: Liveness = Liveness {
     degraded_after: Duration::from_secs(60),
@@ -48,15 +38,15 @@ pub(crate) const LIVENESS: Liveness = Liveness {
 /// A channel that a plugin has described.
 #[derive(Clone, Debug)]
 pub(crate) struct Channel {
-    kind: String,
+    pub(super) kind: String,
     plugin: String,
-    label: String,
-    answers: Answers,
+    pub(super) label: String,
+    pub(super) answers: Answers,
     capabilities: Capabilities,
-    limits: Limits,
+    pub(super) limits: Limits,
     http_bytes_max: usize,
-    schema: Option<Arc<str>>,
-    edition: String,
+    pub(super) schema: Option<Arc<str>>,
+    pub(super) edition: String,
     lives: Lives,
 }
 
@@ -138,55 +128,6 @@ impl Channel {
 
     pub(super) fn http_bytes_max(&self) -> usize {
         self.http_bytes_max
-    }
-
-    /// The channel as a platform.
-    pub(super) fn entry(self: &Arc<Self>) -> Entry {
-        let channel = Arc::clone(self);
-        Entry {
-            name: Cow::Owned(self.kind.clone()),
-            label: Cow::Owned(self.label.clone()),
-            answers: self.answers,
-            guide: None,
-            trial: untried,
-            edition: self.edition.clone(),
-            waits: None,
-            isolation: None,
-            reader: Reader(Arc::new(move |account| channel.read(account))),
-        }
-    }
-
-    /// Reads an account: the keys that every channel has are the bridge's, the others are held against the plugin's schema.
-    fn read(self: &Arc<Self>, account: &Value) -> Result<Connector, String> {
-        let own = BroughtAccount::deserialize(account)
-            .map_err(|_| "a key that every channel has is of the wrong type".to_owned())?;
-        own.read().map_err(|found| wrong::told(&found))?;
-        let mut settings = account.as_object().cloned().unwrap_or_default();
-        settings.retain(|key, _| !BroughtAccount::KEYS.contains(&key.as_str()));
-        let settings = Value::Object(settings);
-        if let Some(schema) = &self.schema {
-            plugin::check_settings(schema, &settings).map_err(|trouble| match trouble {
-                Trouble::Settings(problem) => problem,
-                other => other.to_string(),
-            })?;
-        }
-        let settings = settings.to_string();
-        if settings.len() > CONFIG_BYTES_MAX {
-            return Err(format!("is longer than {CONFIG_BYTES_MAX} bytes"));
-        }
-        let mut limits = self.limits;
-        limits.parts_max = own.answers.parts_max(limits.parts_max);
-        limits.account_rate = own.common.rate_limit.map_or(limits.account_rate, Rate::from);
-        let (channel, fetch_bytes_max) = (Arc::clone(self), own.files.bytes_max());
-        Ok(Connector(Arc::new(move |deps| {
-            Arc::new(PluginAdapter::new(
-                Arc::clone(&channel),
-                limits,
-                settings.clone(),
-                fetch_bytes_max,
-                deps,
-            ))
-        })))
     }
 
     pub(super) fn capabilities(&self) -> &Capabilities {
@@ -300,7 +241,7 @@ fn or_unset<N: Ord + Default>(number: N, bounds: (N, N)) -> N {
 #[cfg(test)]
 mod tests {
     use gatehouse_core::client::Peer;
-    use serde_json::json;
+    use serde_json::{Value, json};
     use tokio::sync::watch;
 
     use super::*;

@@ -9,12 +9,14 @@ use gatehouse_proto::channel::v1::{
 use tokio::sync::mpsc;
 use tonic::{Code, Status};
 
-use super::{said, stream::MESSAGE_BYTES_MAX};
+use super::said;
 use crate::{
     adapter::{AccountKey, FetchError, Remote, SendError},
     media::{Kept, MediaReader},
 };
 
+/// Largest message of a plugin: what the contract says.
+pub(super) const MESSAGE_BYTES_MAX: usize = 1_536 * 1_024;
 /// Bytes of one piece: what the contract says.
 const PIECE_BYTES: usize = 64 * 1_024;
 /// Pieces that wait for the plugin.

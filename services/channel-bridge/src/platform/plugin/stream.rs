@@ -20,9 +20,10 @@ use tokio::{
 use tonic::{Code, Status};
 
 use super::{
-    account::STATE,
     calls::{Ask, Calls},
-    login, media, wire,
+    login,
+    media::{self, MESSAGE_BYTES_MAX},
+    wire,
 };
 use crate::{
     account::AccountState,
@@ -31,8 +32,8 @@ use crate::{
     platform::web::file,
 };
 
-/// Largest message of a plugin: what the contract says.
-pub(super) const MESSAGE_BYTES_MAX: usize = 1_536 * 1_024;
+/// What the account remembers, under one name.
+pub(super) const STATE: &str = "plugin";
 /// Messages on their way to the plugin. One that reads finds none waiting.
 const TOLD_MAX: usize = 16;
 /// How long a plugin may leave them unread.

@@ -9,7 +9,6 @@ use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
-use super::hook::Hook;
 use crate::{adapter::Rate, config::shape, platform::value::secret};
 
 /// Telegram bears about thirty a second from one bot (Bot API FAQ); a little less leaves room for what is only shown.
@@ -37,6 +36,13 @@ pub(crate) struct TelegramConfig {
     pub(super) max_messages: usize,
     /// Where Telegram brings messages. Unset: it is asked for them.
     pub(super) hook: Option<Hook>,
+}
+
+/// Where Telegram brings messages, and how it shows that it is Telegram.
+#[derive(Clone, Debug)]
+pub(crate) struct Hook {
+    pub(super) url: Url,
+    pub(super) secret: Secret,
 }
 
 impl TelegramConfig {

@@ -7,11 +7,11 @@ use gatehouse_core::{Chain, Clock, Secret};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time;
-use url::Url;
 
 use super::{
     albums::{Albums, Turn},
     api::{Api, ApiError, CALL_WITHIN},
+    config::Hook,
     ended,
     inbound::Ear,
     keyboard,
@@ -37,13 +37,6 @@ const LOOK: Duration = Duration::from_secs(60);
 const FAILURES_MAX: u32 = 3;
 /// After what could not be committed, in seconds.
 const AGAIN_SECONDS: u64 = 2;
-
-/// Where Telegram brings messages, and how it shows that it is Telegram.
-#[derive(Clone, Debug)]
-pub(crate) struct Hook {
-    pub(super) url: Url,
-    pub(super) secret: Secret,
-}
 
 #[derive(Deserialize)]
 struct Info {

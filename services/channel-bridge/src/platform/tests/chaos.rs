@@ -16,8 +16,9 @@ use self::{
 };
 use crate::{
     account::{
-        lease::{LeaseOwner, LeasePolicy},
+        lease::LeasePolicy,
         manager::{self, Manager},
+        store::LeaseOwner,
     },
     adapter::AccountKey,
     config::Config,

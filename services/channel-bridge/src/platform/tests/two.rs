@@ -7,10 +7,7 @@ use tokio::runtime::Runtime;
 
 use super::*;
 use crate::{
-    account::{
-        State,
-        lease::{LeaseOwner, LeasePolicy},
-    },
+    account::{State, lease::LeasePolicy, store::LeaseOwner},
     testing::{delivery, previews},
 };
 

@@ -4,8 +4,8 @@ use futures::future::join_all;
 
 use crate::{
     account::{
-        lease::LeaseOwner,
-        state::{AccountState, ENTRIES_MAX, VALUE_BYTES_MAX},
+        state::AccountState,
+        store::{ENTRIES_MAX, LeaseOwner, VALUE_BYTES_MAX},
     },
     adapter::AccountKey,
     store::{StoreError, Stores},

@@ -8,9 +8,8 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use super::Sqlite;
 use crate::{
     account::{
-        lease::{self, Lease, LeaseOwner},
-        state::{ENTRIES_MAX, VALUE_BYTES_MAX},
-        store::{AccountStore, Remember},
+        lease::{self, Lease},
+        store::{AccountStore, ENTRIES_MAX, LeaseOwner, Remember, VALUE_BYTES_MAX},
     },
     adapter::AccountKey,
     store::StoreError,

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use super::Sqlite;
 use crate::{
-    account::lease::LeaseOwner,
+    account::store::LeaseOwner,
     adapter::{AccountKey, InboundMessage, Received},
     id::{ChatId, MessageId},
     inbox::store::{Adopted, INBOX_WAITING_MAX, InboxRow, InboxStore, Settlement},

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, named_params, params};
 
-use super::outbox::enqueue;
+use super::enqueue::enqueue;
 use crate::{
     adapter::AccountKey,
     id::{Address, DeliveryKey, MessageId},

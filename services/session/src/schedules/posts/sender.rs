@@ -9,8 +9,7 @@ use reqwest::{Client, redirect};
 use tokio::sync::{Notify, watch};
 use tokio::time;
 
-use super::super::Schedules;
-use super::{Post, PostEnd};
+use super::super::{Post, PostEnd, Schedules};
 use crate::policy::Policy;
 
 /// The whole of one request.

@@ -1,7 +1,6 @@
 //! What a program is told.
 
-use super::super::{Job, RunEnd, SlotRow};
-use super::NewPost;
+use super::super::{Job, NewPost, RunEnd, SlotRow};
 use crate::key::SessionKey;
 
 /// Bytes of an answer that a program is told of: what a message may have.

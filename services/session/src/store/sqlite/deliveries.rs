@@ -4,7 +4,7 @@ use gatehouse_core::{Content, Timestamp};
 use rusqlite::{Connection, Row, params};
 
 use super::super::{DELIVERY_LATER, Delivery, DeliveryOutcome, Recalled, Target, Turn};
-use super::turns::trace_of;
+use super::rows::trace_of;
 use crate::error::Error;
 use crate::id::RunId;
 use crate::key::SessionKey;

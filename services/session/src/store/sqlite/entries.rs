@@ -7,7 +7,7 @@ use gatehouse_core::content::Block;
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
 use super::super::{ContextRow, Entry, EntryExtra, HistoryPage, HistoryQuery, NewEntry, Role, TurnState};
-use super::{sessions, turns};
+use super::rows::{by_id, id_of, open_turns};
 use crate::error::Error;
 use crate::id::{EntryId, RunId};
 use crate::key::SessionKey;
@@ -109,10 +109,10 @@ pub(super) fn by_entry_id(conn: &Connection, session: i64, id: &EntryId) -> Resu
 
 /// The same, of the transcript that is the session's now.
 pub(super) fn message(conn: &Connection, key: &SessionKey, id: &EntryId) -> Result<Option<Entry>, Error> {
-    let Some(session) = sessions::id_of(conn, key)? else {
+    let Some(session) = id_of(conn, key)? else {
         return Ok(None);
     };
-    let first = sessions::by_id(conn, session)?.first_seq;
+    let first = by_id(conn, session)?.first_seq;
     let found = by_entry_id(conn, session, id)?;
     Ok(found.filter(|entry| entry.seq >= first))
 }
@@ -123,14 +123,14 @@ pub(super) fn history(
     query: &HistoryQuery,
 ) -> Result<HistoryPage, Error> {
     let snapshot = conn.unchecked_transaction()?;
-    let Some(id) = sessions::id_of(&snapshot, key)? else {
+    let Some(id) = id_of(&snapshot, key)? else {
         return Ok(HistoryPage {
             session: None,
             entries: Vec::new(),
             has_more: false,
         });
     };
-    let session = sessions::by_id(&snapshot, id)?;
+    let session = by_id(&snapshot, id)?;
     let after = query
         .after
         .as_ref()
@@ -207,11 +207,11 @@ fn bounded(
 
 pub(super) fn context(conn: &Connection, key: &SessionKey, rows_max: u32) -> Result<Vec<ContextRow>, Error> {
     let snapshot = conn.unchecked_transaction()?;
-    let Some(id) = sessions::id_of(&snapshot, key)? else {
+    let Some(id) = id_of(&snapshot, key)? else {
         return Ok(Vec::new());
     };
-    let session = sessions::by_id(&snapshot, id)?;
-    let waiting: HashSet<RunId> = turns::open_turns(&snapshot, id)?
+    let session = by_id(&snapshot, id)?;
+    let waiting: HashSet<RunId> = open_turns(&snapshot, id)?
         .into_iter()
         .filter_map(|(run, state)| (state == TurnState::Queued).then_some(run))
         .collect();

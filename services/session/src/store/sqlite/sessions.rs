@@ -1,36 +1,19 @@
 //! The rows of sessions.
 
-use rusqlite::types::{FromSql, Value};
-use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension, named_params, params};
 
-use super::super::{
-    Change, Entry, NewEntry, Once, Seed, SessionKind, SessionPatch, SessionRecord, SessionStatus,
-};
-use super::{entries, turns};
+use super::super::{Change, Entry, NewEntry, Once, Seed, SessionKind, SessionPatch, SessionRecord};
+use super::entries;
+use super::rows::open_turns;
+pub(super) use super::rows::{COLUMNS, by_id, find, id_of, record};
 use crate::agents::ModelName;
 use crate::error::Error;
-use crate::id::{RunId, SessionId};
+use crate::id::SessionId;
 use crate::key::SessionKey;
 use crate::routing::PeerKind;
-use crate::sessions::settings::Settings;
 use crate::thinking::Level;
-use crate::turns::queue::QueueMode;
 use gatehouse_core::Timestamp;
-
-pub(super) fn find(conn: &Connection, key: &SessionKey) -> Result<Option<SessionRecord>, Error> {
-    let mut statement = conn.prepare_cached(&format!("SELECT {COLUMNS} FROM sessions WHERE key = ?1"))?;
-    Ok(statement.query_row([key.as_str()], record).optional()?)
-}
-
-pub(super) fn by_id(conn: &Connection, id: i64) -> Result<SessionRecord, Error> {
-    let mut statement = conn.prepare_cached(&format!("SELECT {COLUMNS} FROM sessions WHERE id = ?1"))?;
-    Ok(statement.query_row([id], record)?)
-}
-
-pub(super) fn id_of(conn: &Connection, key: &SessionKey) -> Result<Option<i64>, Error> {
-    let mut statement = conn.prepare_cached("SELECT id FROM sessions WHERE key = ?1")?;
-    Ok(statement.query_row([key.as_str()], |row| row.get(0)).optional()?)
-}
 
 /// The session's number, making the session when there is none.
 pub(super) fn ensure(conn: &Connection, key: &SessionKey, seed: &Seed, now: Timestamp) -> Result<i64, Error> {
@@ -229,12 +212,6 @@ pub(super) fn apply(conn: &Connection, id: i64, patch: &SessionPatch, now: Times
     Ok(())
 }
 
-/// What this version cannot read of it is as usual.
-fn settings(text: Option<String>) -> Settings {
-    text.and_then(|text| serde_json::from_str(&text).ok())
-        .unwrap_or_default()
-}
-
 pub(super) fn reset(
     conn: &Connection,
     key: &SessionKey,
@@ -292,7 +269,7 @@ pub(super) fn delete(
     if expected.is_some_and(|expected| *expected != session.session_id) {
         return Err(Error::SessionMoved(key.clone()));
     }
-    if !turns::open_turns(conn, id)?.is_empty() {
+    if !open_turns(conn, id)?.is_empty() {
         return Err(Error::StillStopping(key.clone()));
     }
     conn.prepare_cached("DELETE FROM entries WHERE session = ?1")?
@@ -300,78 +277,4 @@ pub(super) fn delete(
     conn.prepare_cached("DELETE FROM sessions WHERE id = ?1")?
         .execute([id])?;
     Ok(true)
-}
-
-/// A session's columns in the order in which [`record`] reads them. A list reads by place: looking these names up for each
-/// row was most of what it cost.
-pub(super) const COLUMNS: &str = "key, session_id, kind, lifecycle_revision, created_at, updated_at, last_interaction_at, label,
-    display_name, derived_title, preview, channel, chat_type, target, status, active_run, last_run, started_at, ended_at,
-    aborted_last_run, model_override, answered_provider, answered_model, thinking_level, queue_mode, input_tokens,
-    output_tokens, archived_at, pinned_at, marked_unread_at, last_read_at, last_activity_at, category, parent, settings,
-    first_seq, last_seq, user";
-
-pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<SessionRecord> {
-    let mut columns = Columns { row, next: 0 };
-    let key = SessionKey::stored(columns.take()?);
-    Ok(SessionRecord {
-        agent: key.agent(),
-        key,
-        session_id: SessionId::new(columns.take::<String>()?),
-        kind: SessionKind::parse(&columns.take::<String>()?),
-        lifecycle_revision: columns.take()?,
-        created_at: columns.take()?,
-        updated_at: columns.take()?,
-        last_interaction_at: columns.take()?,
-        label: columns.take()?,
-        display_name: columns.take()?,
-        derived_title: columns.take()?,
-        preview: columns.take()?,
-        channel: columns.take()?,
-        chat_type: columns.word(PeerKind::stored)?,
-        target: columns
-            .take::<Option<String>>()?
-            .and_then(|target| serde_json::from_str(&target).ok()),
-        status: columns.word(SessionStatus::parse)?,
-        active_run: columns.take::<Option<String>>()?.map(RunId::new),
-        last_run: columns.take::<Option<String>>()?.map(RunId::new),
-        started_at: columns.take()?,
-        ended_at: columns.take()?,
-        aborted_last_run: columns.take()?,
-        model_override: columns.take::<Option<String>>()?.map(ModelName::known),
-        answered_by: columns.take::<Option<String>>()?.zip(columns.take()?),
-        thinking_level: columns.take::<Option<String>>()?.map(Level::known),
-        queue_mode: columns.word(QueueMode::parse)?,
-        input_tokens: columns.take()?,
-        output_tokens: columns.take()?,
-        archived_at: columns.take()?,
-        pinned_at: columns.take()?,
-        marked_unread_at: columns.take()?,
-        last_read_at: columns.take()?,
-        last_activity_at: columns.take()?,
-        category: columns.take()?,
-        parent: columns.take::<Option<String>>()?.map(SessionKey::stored),
-        settings: settings(columns.take::<Option<String>>()?),
-        first_seq: columns.take()?,
-        last_seq: columns.take()?,
-        user: columns.take()?,
-    })
-}
-
-/// A row, read from the left.
-struct Columns<'r, 's> {
-    row: &'r Row<'s>,
-    next: usize,
-}
-
-impl Columns<'_, '_> {
-    fn take<T: FromSql>(&mut self) -> rusqlite::Result<T> {
-        let value = self.row.get(self.next)?;
-        self.next += 1;
-        Ok(value)
-    }
-
-    /// A word that may be absent, or one that this version does not know.
-    fn word<T>(&mut self, read: impl Fn(&str) -> Option<T>) -> rusqlite::Result<Option<T>> {
-        Ok(self.take::<Option<String>>()?.and_then(|word| read(&word)))
-    }
 }

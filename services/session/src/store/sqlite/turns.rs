@@ -1,12 +1,13 @@
 //! The rows of turns, and the only function that ends one.
 
-use gatehouse_core::{Content, Timestamp, trace};
+use gatehouse_core::{Content, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
 use super::super::{
     Aborted, Claimed, Depths, Ended, Finish, Hold, Lease, NewEntry, Origin, Outlook, Target, Task, Tokens,
     Turn, TurnState,
 };
+pub(super) use super::rows::{open_turns, trace_of};
 use super::{MERGE_BYTES_MAX, deliveries, entries, sessions};
 use crate::agents::ModelName;
 use crate::error::Error;
@@ -298,23 +299,6 @@ pub(super) fn abort_queued(
     finish_as(conn, run, &Guard::Queued, end)
 }
 
-/// The turns of a session that have not ended, in order of arrival.
-pub(super) fn open_turns(conn: &Connection, session: i64) -> Result<Vec<(RunId, TurnState)>, Error> {
-    let mut statement = conn.prepare_cached(
-        "SELECT run, state, id FROM turns WHERE session = ?1 AND state = 'queued'
-         UNION ALL SELECT run, state, id FROM turns WHERE session = ?1 AND state IN ('leased', 'running') ORDER BY id
-         -- sorts: what waits in one session, and the one that runs",
-    )?;
-    let rows = statement.query_map([session], |row| {
-        let state: String = row.get(1)?;
-        Ok((
-            RunId::new(row.get::<_, String>(0)?),
-            TurnState::parse(&state).unwrap_or(TurnState::Queued),
-        ))
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
-}
-
 /// In which state a turn must be to be ended.
 #[derive(Debug)]
 pub(super) enum Guard<'a> {
@@ -488,10 +472,4 @@ pub(super) fn turn(row: &Row<'_>) -> rusqlite::Result<Turn> {
         answer_seq: row.get("answer_seq")?,
         trace: trace_of(row)?,
     })
-}
-
-/// The trace of a row. Rows of earlier versions may have none, and begin one each time they are read.
-pub(super) fn trace_of(row: &Row<'_>) -> rusqlite::Result<trace::Context> {
-    let text: Option<String> = row.get("traceparent")?;
-    Ok(trace::Context::continued(text.as_deref()))
 }

@@ -7,10 +7,10 @@ use gatehouse_proto::session::v1 as proto;
 use sha2::{Digest, Sha256};
 use uuid::Builder;
 
-use super::super::grpc::{Message, Surface, not_blank};
+use super::super::bring::{Bringing, result};
+use super::super::message::{Message, Surface, not_blank};
 use super::super::queue::QueueMode;
 use super::super::{Engine, TurnState};
-use super::bring::{Bringing, result};
 use crate::agents::ModelName;
 use crate::conversations;
 use crate::error::Error;

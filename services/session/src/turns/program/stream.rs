@@ -10,7 +10,7 @@ use gatehouse_proto::session::v1 as proto;
 use tokio::{runtime::Handle, time};
 use tonic::Status;
 
-use super::super::grpc::status;
+use super::super::outcome::status;
 use super::super::taps::{Piece, Tap};
 use super::super::{Engine, Submitted, Turn};
 use super::request::{Asked, Stays};

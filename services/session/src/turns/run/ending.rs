@@ -7,8 +7,8 @@ use gatehouse_core::{Chain, Content, Notice};
 use gatehouse_proto::agent::v1::FailureKind;
 use tokio::time;
 
-use super::super::dispatch::INTERRUPTED;
 use super::super::live::Stop;
+use super::super::outcome::INTERRUPTED;
 use super::super::taps::Piece;
 use super::{Outcome, Run, notice};
 use crate::answer;

@@ -17,8 +17,7 @@ use super::{Line, news::News, said};
 use crate::{
     account::{
         folded::{Values, fold, unfold},
-        state::ENTRIES_MAX,
-        store::Remember,
+        store::{ENTRIES_MAX, Remember},
     },
     adapter::{AccountKey, InboundMessage, Receive, ReceiveError, Received, Remark},
     store::StoreError,

@@ -3,7 +3,7 @@
 use gatehouse_core::Timestamp;
 use rusqlite::{Connection, params};
 
-use super::slots::WAIT_MS_MAX;
+use super::rows::WAIT_MS_MAX;
 use crate::error::Error;
 use crate::schedules::{DeliveryStatus, JobId, NewPost, Post, PostEnd, Slot, SlotKind};
 

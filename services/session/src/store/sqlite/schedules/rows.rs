@@ -8,6 +8,10 @@ use crate::error::Error;
 use crate::key::SessionKey;
 use crate::schedules::{DeliveryStatus, Job, JobId, Slot, SlotKind, SlotRow, SlotState, Status};
 
+/// No claim waits for longer than this, in milliseconds: the longest window of a job, and what makes up for a night before it. One that
+/// says so was made before the clock was set back, and is due.
+pub(super) const WAIT_MS_MAX: i64 = 48 * 3_600_000;
+
 pub(super) fn json(value: &impl Serialize) -> Result<String, Error> {
     serde_json::to_string(value).map_err(|_| Error::Unreadable("job"))
 }

@@ -4,7 +4,7 @@ use gatehouse_core::{Content, Timestamp};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, named_params, params, params_from_iter};
 
-use super::rows::{json, read_slot};
+use super::rows::{WAIT_MS_MAX, json, read_slot};
 use super::{find, posts, set_next};
 use crate::deliveries::Target;
 use crate::error::Error;
@@ -16,9 +16,6 @@ use crate::schedules::{
 };
 use crate::store::sqlite::{deliveries, turns};
 
-/// No claim waits for longer than this, in milliseconds: the longest window of a job, and what makes up for a night before it. One that
-/// says so was made before the clock was set back, and is due.
-pub(super) const WAIT_MS_MAX: i64 = 48 * 3_600_000;
 /// How long the session of a single run is kept, in milliseconds: OpenClaw's day.
 const SESSION_KEPT_MS: i64 = 24 * 3_600_000;
 /// Sessions that are forgotten with the end of one run.
