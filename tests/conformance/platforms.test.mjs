@@ -188,7 +188,7 @@ test("python-telegram-bot takes our Bot API for Telegram", { skip: noTelegram, t
 });
 
 describe("what the OpenClaw project has made for its own channels takes our adapters", { timeout: 120_000, skip: missing("@openclaw/crabline") }, () => {
-  const platforms = ["telegram", "slack", "signal", "whatsapp"];
+  const platforms = ["telegram", "slack", "discord", "signal", "whatsapp"];
   const crabs = {};
   let gateway;
   before(async () => {
@@ -196,15 +196,17 @@ describe("what the OpenClaw project has made for its own channels takes our adap
     platforms.forEach((platform, place) => (crabs[platform] = started[place]));
     const open = { dmPolicy: "open", allowFrom: ["*"], groupPolicy: "open" };
     const at = (platform) => crabs[platform].manifest;
-    const channels = {
+    const { telegram, slack, discord, signal, whatsapp } = {
       telegram: { botToken: at("telegram").botToken, apiRoot: at("telegram").endpoints.apiRoot },
       slack: { botToken: at("slack").botToken, mode: "http", signingSecret: at("slack").signingSecret, apiRoot: at("slack").endpoints.apiRoot },
+      discord: { token: at("discord").botToken, apiRoot: `${at("discord").endpoints.apiRoot}/v10` },
       signal: { account: at("signal").account, httpUrl: at("signal").baseUrl },
       whatsapp: {
         phoneNumberId: at("whatsapp").phoneNumberId, accessToken: at("whatsapp").accessToken, appSecret: "an app's secret",
         verifyToken: "a word of ours", apiRoot: at("whatsapp").endpoints.apiRoot,
       },
     };
+    const channels = { telegram, slack, discord, signal, whatsapp };
     for (const channel of Object.values(channels)) Object.assign(channel, open);
     gateway = await Gateway.start({ channels });
   });
@@ -243,6 +245,18 @@ describe("what the OpenClaw project has made for its own channels takes our adap
     });
     assert.equal(taken.status, 200);
     await answered("slack", /chat\.postMessage/, "hello from slack");
+  });
+
+  test("Discord", async () => {
+    const { channelId } = crabs.discord.manifest.fixture;
+    const me = crabs.discord.manifest.botUserId;
+    await until("the bot to be there", async () =>
+      ((await crabs.discord.recorded()).some((call) => JSON.stringify(call).includes("gateway/bot")) ? true : undefined));
+    const content = `<@${me}> hello from discord`;
+    await until("a message to be answered", async () => {
+      await crabs.discord.inject({ channelId, senderId: "135000000000000077", senderName: "Anna", content });
+      return answered("discord", /messages/, "hello from discord").catch(() => undefined);
+    }, 40_000);
   });
 
   test("Signal", async () => {
