@@ -140,6 +140,7 @@ async fn read_all(load: Load, base: &str, key: &str) -> Seen {
     seen
 }
 
+#[expect(clippy::panic, reason = "a bench fails by panicking")]
 async fn read(load: Load, base: &str, key: &str) -> Read {
     let asked = json!({"model": "openclaw", "stream": true, "messages": [{"role": "user", "content": "go"}]});
     let request = http::client()
@@ -149,8 +150,9 @@ async fn read(load: Load, base: &str, key: &str) -> Read {
         .body(asked.to_string());
     let began = Instant::now();
     let answer = request.send().await.expect("an answer");
-    if !answer.status().is_success() {
-        panic!("{}: {}", answer.status(), answer.text().await.unwrap_or_default());
+    let status = answer.status();
+    if !status.is_success() {
+        panic!("{status}: {}", answer.text().await.unwrap_or_default());
     }
     let mut chunks = answer.bytes_stream();
     let (mut read, mut tokens, mut tail) = (Read::default(), 0, Vec::new());
