@@ -74,6 +74,7 @@ fn is_foreign(folder: &Path) -> bool {
         "node_modules",
         "python_modules",
         "conformance/python",
+        "platforms/python",
         "synapse/python",
         "target",
         "artifacts",

@@ -16,7 +16,8 @@ use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tonic::{Status, body::Body};
 use tower::Service;
 
-use super::large::SMALL_MAX;
+/// What is no larger is copied.
+const COPIED_MAX: usize = 64 * 1024;
 
 /// A channel on which one request is sent.
 #[derive(Debug, Clone)]
@@ -29,7 +30,7 @@ pub(super) struct Sent {
 impl Sent {
     /// The channel for a request, and what the client's side of gRPC is given to write.
     pub(super) fn new(channel: PeerChannel, request: Bytes) -> (Self, Bytes) {
-        let (large, written) = if request.len() > SMALL_MAX {
+        let (large, written) = if request.len() > COPIED_MAX {
             (Some(request), Bytes::new())
         } else {
             (None, request)
@@ -105,7 +106,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_large_message_goes_out_behind_its_length_and_is_not_copied() {
-        let message = Bytes::from(vec![7; SMALL_MAX + 1]);
+        let message = Bytes::from(vec![7; COPIED_MAX + 1]);
         let mut framed = Framed::new(message.clone());
         assert_eq!(framed.size_hint().exact(), Some(5 + message.len() as u64));
 
