@@ -14,6 +14,7 @@ cd "plugins/$plugin"
 
 echo "== plugin $plugin: format and dependencies"
 "$cargo" fmt --check
+"$root/deploy/released-features.sh" "$plugin"
 "$cargo" deny --config .deny.toml --log-level error check bans licenses sources
 if timeout 60 "$cargo" deny --config .deny.toml --log-level off fetch db >/dev/null 2>&1; then
   "$cargo" deny --config .deny.toml --log-level error check --disable-fetch advisories

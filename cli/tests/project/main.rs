@@ -224,6 +224,47 @@ fn a_plugin_with_a_workspace_of_its_own_is_judged_as_the_gateway_is() {
 }
 
 #[test]
+fn a_feature_that_takes_a_check_away_is_in_no_release() {
+    let is_danger = |line: &&str| line.contains("danger-") || line.contains("untrusted-");
+    for plugin in plugins() {
+        let path = format!("{plugin}/Cargo.toml");
+        let manifest = read(&path);
+        let features = table(&manifest, "features");
+        let tests_only = features.iter().find(|feature| feature.starts_with("untrusted-"));
+        let (allowed, used) = match tests_only {
+            Some(feature) => (format!("{feature} = ["), true),
+            None => (String::new(), false),
+        };
+        // Where it is defined, and what needs it.
+        let named: Vec<&str> = manifest
+            .lines()
+            .filter(is_danger)
+            .filter(|line| !line.starts_with("required-features"))
+            .filter(|line| !used || !line.starts_with(&allowed))
+            .collect();
+        assert_eq!(named, [""; 0], "{path}");
+        let image = read(&format!("{plugin}/Dockerfile"));
+        assert_eq!(
+            image.lines().find(|line| line.contains("--features")),
+            None,
+            "{plugin}"
+        );
+        if used {
+            let name = plugin.trim_start_matches("plugins/");
+            let looks = format!("deploy/released-features.sh {name}");
+            assert!(
+                image.contains(&looks),
+                "{plugin}/Dockerfile builds without looking"
+            );
+        }
+    }
+    assert!(
+        read("deploy/test-plugin.sh").contains("deploy/released-features.sh"),
+        "`make test` does not look"
+    );
+}
+
+#[test]
 fn a_clock_that_tests_can_stop_is_in_no_release() {
     let manifests = members().into_iter().map(|member| format!("{member}/Cargo.toml"));
     for path in manifests.chain(["Cargo.toml".to_owned()]) {

@@ -32,7 +32,8 @@ pub(crate) type Queue = mpsc::Sender<Result<RunAccountResponse, Status>>;
 /// The way to the bridge, as long as its stream is open.
 #[derive(Debug)]
 pub struct Link {
-    queue: Queue,
+    /// `None`: the stream is over, whoever still holds this.
+    queue: Lock<Option<Queue>>,
     places: Semaphore,
     /// The number of the last message. Held while one is queued, so that they leave in the order of their numbers.
     last: Mutex<u64>,
@@ -43,7 +44,7 @@ pub struct Link {
 impl Link {
     pub(crate) fn new(queue: Queue) -> Self {
         Self {
-            queue,
+            queue: Lock::new(Some(queue)),
             places: Semaphore::new(WAITING_MAX),
             last: Mutex::new(0),
             heard: Waiting::new(),
@@ -56,7 +57,10 @@ impl Link {
         let message = RunAccountResponse {
             message: Some(message),
         };
-        let _ = self.queue.send(Ok(message)).await;
+        let queue = self.queue().clone();
+        if let Some(queue) = queue {
+            let _ = queue.send(Ok(message)).await;
+        }
     }
 
     /// Hands over what was heard, and waits for the bridge's word. What is handed over at the same time leaves in the order in which it was
@@ -109,10 +113,16 @@ impl Link {
         self.saved.tell(seq, error.map_or(Ok(()), Err));
     }
 
-    /// The stream is over: whoever waits hears so, and so does whoever comes.
+    /// The stream is over: whoever waits hears so, and so does whoever comes. The bridge sees its end although a platform's client may hold
+    /// this for a minute longer.
     pub(crate) fn end(&self) {
+        self.queue().take();
         self.heard.end();
         self.saved.end();
+    }
+
+    fn queue(&self) -> std::sync::MutexGuard<'_, Option<Queue>> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -177,7 +187,9 @@ impl<T> Drop for Told<'_, T> {
 mod tests {
     use std::{sync::Arc, time::Duration};
 
-    use gatehouse_proto::channel::v1::{Inbound, RunAccountResponse, run_account_response::Message};
+    use gatehouse_proto::channel::v1::{
+        Connected, Inbound, RunAccountResponse, run_account_response::Message,
+    };
     use tokio::{sync::mpsc, time::timeout};
     use tonic::Status;
 
@@ -204,6 +216,20 @@ mod tests {
         link.told(inbound.seq, Heard::Kept);
 
         assert_eq!(waiting.await.expect("no panic"), Heard::Kept);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_stream_ends_although_somebody_still_holds_the_way_to_the_bridge() {
+        let (queue, mut queued) = mpsc::channel(QUEUE_MAX);
+        let link = Link::new(queue);
+        link.say(Message::Connected(Connected {})).await;
+
+        link.end();
+        link.say(Message::Connected(Connected {})).await;
+
+        said(&mut queued).await;
+        let end = timeout(Duration::from_secs(10), queued.recv()).await;
+        assert!(matches!(end, Ok(None)), "{end:?}");
     }
 
     #[tokio::test(start_paused = true)]

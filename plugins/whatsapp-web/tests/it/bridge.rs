@@ -1,0 +1,153 @@
+//! The bridge's end of an account's stream.
+
+use gatehouse_proto::channel::v1::{
+    Inbound, InboundCommitted, InboundRefused, LoginWanted, Probe, RunAccountRequest, RunAccountResponse,
+    SendPart, StopAccount, part_answered::Outcome, run_account_request::Message as Asked,
+    run_account_response::Message as Said,
+};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, timeout},
+};
+use tonic::Streaming;
+
+use crate::{plugin::LOOK, server::DEADLINE};
+
+/// The bridge's end of an account's stream.
+pub(crate) struct Account {
+    asking: mpsc::Sender<RunAccountRequest>,
+    answers: Streaming<RunAccountResponse>,
+    is_connected: bool,
+}
+
+impl Account {
+    pub(crate) fn new(
+        asking: mpsc::Sender<RunAccountRequest>,
+        answers: Streaming<RunAccountResponse>,
+    ) -> Self {
+        Self {
+            asking,
+            answers,
+            is_connected: false,
+        }
+    }
+
+    pub(crate) async fn ask(&self, message: Asked) {
+        let message = Some(message);
+        let asked = self.asking.send(RunAccountRequest { message }).await;
+        asked.expect("the stream is open");
+    }
+
+    /// What the plugin says next, signs of life aside. `None`: it has closed the stream.
+    pub(crate) async fn said(&mut self) -> Option<Said> {
+        let next = async {
+            loop {
+                let answer = self.answers.message().await.expect("no error")?;
+                match answer.message.expect("a message") {
+                    Said::Heard(_) => {}
+                    said => return Some(said),
+                }
+            }
+        };
+        timeout(DEADLINE, next).await.expect("in time")
+    }
+
+    /// Waits until it is connected, which it is once what waited for it is committed.
+    pub(crate) async fn connected(&mut self) {
+        if !self.is_connected {
+            let said = self.said().await;
+            assert!(matches!(said, Some(Said::Connected(_))), "{said:?}");
+            self.is_connected = true;
+        }
+    }
+
+    pub(crate) async fn login(&mut self) -> LoginWanted {
+        match self.said().await {
+            Some(Said::Login(login)) => login,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Waits until it is linked and connected: what it said on the way.
+    pub(crate) async fn linked(&mut self) -> Vec<String> {
+        let mut notices = Vec::new();
+        loop {
+            match self.said().await {
+                Some(Said::Notice(notice)) => notices.extend(notice.text),
+                Some(Said::Login(_)) => {}
+                Some(Said::Connected(_)) => return notices,
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    /// The message that comes next. What waited for us may come before we are connected.
+    pub(crate) async fn heard(&mut self) -> Inbound {
+        loop {
+            match self.said().await {
+                Some(Said::Inbound(inbound)) => return *inbound,
+                Some(Said::Connected(_)) if !self.is_connected => self.is_connected = true,
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    pub(crate) async fn commit(&self, inbound: &Inbound) {
+        let (seq, duplicate) = (inbound.seq, false);
+        self.ask(Asked::Committed(InboundCommitted { seq, duplicate }))
+            .await;
+    }
+
+    pub(crate) async fn refuse(&self, inbound: &Inbound) {
+        let reason = "the inbox is full".to_owned();
+        let (seq, again) = (inbound.seq, true);
+        self.ask(Asked::Refused(InboundRefused { seq, reason, again }))
+            .await;
+    }
+
+    /// Says a part. What became of it.
+    pub(crate) async fn send(&mut self, part: SendPart) -> Outcome {
+        let id = part.id;
+        self.ask(Asked::Send(part)).await;
+        match self.said().await {
+            Some(Said::Part(answered)) if answered.id == id => answered.outcome.expect("an outcome"),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Says a part that WhatsApp takes: its message.
+    pub(crate) async fn sent(&mut self, part: SendPart) -> String {
+        match self.send(part).await {
+            Outcome::Sent(sent) => sent.platform_id,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Asks for signs of life until there is one.
+    pub(crate) async fn probe(&mut self) {
+        let until = Instant::now() + DEADLINE;
+        loop {
+            self.ask(Asked::Probe(Probe {})).await;
+            if let Ok(answer) = timeout(LOOK, self.answers.message()).await {
+                let said = answer.expect("no error").and_then(|said| said.message);
+                assert!(matches!(said, Some(Said::Heard(_))), "{said:?}");
+                return;
+            }
+            assert!(Instant::now() < until, "WhatsApp is not there");
+        }
+    }
+
+    /// The end that comes next: why, and whether it is for good.
+    pub(crate) async fn ended(&mut self) -> (String, bool) {
+        match self.said().await {
+            Some(Said::Ended(ended)) => (ended.reason, ended.for_good),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// The bridge wants the end, and waits for it.
+    pub(crate) async fn stop(mut self) {
+        self.ask(Asked::Stop(StopAccount {})).await;
+        while self.said().await.is_some() {}
+    }
+}
