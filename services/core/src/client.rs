@@ -14,6 +14,8 @@ use tonic::{
 use tower::service_fn;
 
 mod step;
+#[cfg(test)]
+mod tests;
 mod watched;
 
 pub use self::step::Stepped;
@@ -28,6 +30,15 @@ const KEEP_ALIVE: Duration = Duration::from_secs(10);
 /// The same for a peer behind a Unix socket. Our own kernel says at once when it is gone; that it hangs is for its supervisor to
 /// see, and pings on every stream that is held open would be most of what an idle gateway does.
 const KEEP_ALIVE_LOCAL: Duration = Duration::from_secs(60);
+
+/// Bytes of one answer that may lie unread. A reader that waits for a disk or a platform holds up its own peer and nobody else.
+const STREAM_WINDOW: u32 = 128 * 1024;
+
+/// The same for a connection. It is large for the sake of small messages: HTTP/2 breaks a connection off, with all calls on it, when what
+/// unread frames lack to 256 bytes each comes to more than half of this. A full window of words of a model, some sixty bytes each, comes
+/// to 420 KiB: thirty-nine readers may wait at the same time, and five for the smallest messages that there are. What is truly held is less
+/// than 25 MiB, the windows of the 200 calls that a server takes at a time.
+const CONNECTION_WINDOW: u32 = 32 * 1024 * 1024;
 
 /// The way to a peer: each call is a step of its trace.
 pub type PeerChannel = Stepped<Channel>;
@@ -55,9 +66,7 @@ impl Peer {
             Address::Unix(_) => KEEP_ALIVE_LOCAL,
         };
         let endpoint = |uri: String| {
-            Endpoint::from_shared(uri)
-                .expect("an address is a URI authority")
-                .connect_timeout(CONNECT_TIMEOUT)
+            bounded(Endpoint::from_shared(uri).expect("an address is a URI authority"))
                 .tcp_nodelay(true)
                 .http2_keep_alive_interval(keep_alive)
                 .keep_alive_timeout(KEEP_ALIVE)
@@ -78,7 +87,7 @@ impl Peer {
     /// pings, because servers of other languages take them for an attack: who waits for an answer has a deadline.
     #[must_use]
     pub fn watched(address: &Address, credential: &Secret) -> (Self, watch::Receiver<usize>) {
-        let (channel, lost) = watched::connect(address, CONNECT_TIMEOUT);
+        let (channel, lost) = watched::connect(address);
         let peer = Self {
             channel: Stepped::new(channel),
             authorize: Authorize::new(credential),
@@ -102,6 +111,14 @@ impl Peer {
     pub fn prepare(&self, metadata: &mut MetadataMap) {
         self.authorize.prepare(metadata);
     }
+}
+
+/// What holds for every connection.
+fn bounded(endpoint: Endpoint) -> Endpoint {
+    endpoint
+        .connect_timeout(CONNECT_TIMEOUT)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
 }
 
 fn unix(

@@ -28,6 +28,7 @@ pub mod metrics;
 pub mod named_file;
 pub mod net;
 pub mod notice;
+pub mod pieces;
 pub mod plugin;
 pub mod private;
 pub mod publish;

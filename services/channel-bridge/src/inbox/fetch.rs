@@ -134,7 +134,7 @@ impl Inbox {
         let Remote {
             declared,
             bytes_max,
-            mut bytes,
+            bytes,
         } = adapter.fetch(address).await?;
         let (parts, waiting) = mpsc::channel(PARTS_MAX);
         let head = KeepMediaRequest {
@@ -150,14 +150,12 @@ impl Inbox {
             if parts.send(head).await.is_err() {
                 return Ok(());
             }
+            let mut bytes = std::pin::pin!(gatehouse_core::pieces::of_size(bytes, PART_BYTES));
             while let Some(part) = bytes.next().await {
-                let mut part = part?;
-                while !part.is_empty() {
-                    let data = part.split_to(part.len().min(PART_BYTES));
-                    // The session service has seen enough: it says why.
-                    if parts.send(KeepMediaRequest { head: None, data }).await.is_err() {
-                        return Ok(());
-                    }
+                let data = part?;
+                // The session service has seen enough: it says why.
+                if parts.send(KeepMediaRequest { head: None, data }).await.is_err() {
+                    return Ok(());
                 }
             }
             Ok::<(), FetchError>(())

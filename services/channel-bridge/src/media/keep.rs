@@ -63,11 +63,10 @@ impl MediaReader {
 }
 
 fn part_of(bytes: &mut impl Read) -> Result<Option<KeepMediaRequest>, Failure> {
-    let mut part = vec![0; PART_BYTES];
-    let count = bytes.read(&mut part);
-    let count = count.map_err(|_| Failure::new(Kind::Invalid, "the file is not base64"))?;
-    part.truncate(count);
-    Ok((count > 0).then(|| KeepMediaRequest {
+    let mut part = Vec::with_capacity(PART_BYTES);
+    let read = bytes.take(PART_BYTES as u64).read_to_end(&mut part);
+    read.map_err(|_| Failure::new(Kind::Invalid, "the file is not base64"))?;
+    Ok((!part.is_empty()).then(|| KeepMediaRequest {
         head: None,
         data: part.into(),
     }))

@@ -5,7 +5,6 @@ use std::{
     path::PathBuf,
     pin::Pin,
     task::{Context, Poll},
-    time::Duration,
 };
 
 use http::Uri;
@@ -21,10 +20,10 @@ use tower::service_fn;
 use crate::address::Address;
 
 /// A channel to an address, and how many of its connections were lost so far.
-pub(super) fn connect(address: &Address, connect_timeout: Duration) -> (Channel, watch::Receiver<usize>) {
+pub(super) fn connect(address: &Address) -> (Channel, watch::Receiver<usize>) {
     let (count, lost) = watch::channel(0);
     // Neither TLS nor a virtual host: the connector knows where to go.
-    let endpoint = Endpoint::from_static("http://localhost").connect_timeout(connect_timeout);
+    let endpoint = super::bounded(Endpoint::from_static("http://localhost"));
     let address = address.clone();
     let connector = service_fn(move |_: Uri| {
         let (address, count) = (address.clone(), count.clone());

@@ -75,9 +75,10 @@ pub(super) async fn hand_over(
     let Kept {
         mime_type,
         size_bytes,
-        mut bytes,
+        bytes,
         ..
     } = reader.open(medium).await.map_err(unread)?;
+    let mut bytes = std::pin::pin!(gatehouse_core::pieces::of_size(bytes, PIECE_BYTES));
     let size_bytes = i64::try_from(size_bytes).unwrap_or(i64::MAX);
     let name = medium.name.clone().unwrap_or_default();
     let head = MediaHead {
@@ -98,12 +99,9 @@ pub(super) async fn hand_over(
             return Ok(()); // the plugin has seen enough: it says why
         }
         while let Some(piece) = bytes.next().await {
-            let mut piece = piece.map_err(unread)?;
-            while !piece.is_empty() {
-                let data = piece.split_to(piece.len().min(PIECE_BYTES));
-                if pieces.send(TakeMediaRequest { head: None, data }).await.is_err() {
-                    return Ok(());
-                }
+            let data = piece.map_err(unread)?;
+            if pieces.send(TakeMediaRequest { head: None, data }).await.is_err() {
+                return Ok(());
             }
         }
         Ok(())

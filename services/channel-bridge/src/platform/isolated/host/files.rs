@@ -137,24 +137,14 @@ pub(super) fn pieces(remote: Remote) -> BoxStream<'static, Result<FetchMediaResp
         mime_type: declared,
         data: bytes::Bytes::new(),
     })]);
-    let rest = bytes.flat_map(|piece| match piece {
-        Ok(data) => futures::stream::iter(cut(data)).left_stream(),
-        Err(error) => futures::stream::iter([Err(missed(&error))]).right_stream(),
-    });
-    first.chain(rest).boxed()
-}
-
-/// Pieces of a size that the contract lets through.
-fn cut(mut data: bytes::Bytes) -> Vec<Result<FetchMediaResponse, Status>> {
-    let mut pieces = Vec::new();
-    while !data.is_empty() {
-        let data = data.split_to(data.len().min(PIECE_BYTES));
-        pieces.push(Ok(FetchMediaResponse {
+    let rest = gatehouse_core::pieces::of_size(bytes, PIECE_BYTES).map(|piece| match piece {
+        Ok(data) => Ok(FetchMediaResponse {
             mime_type: None,
             data,
-        }));
-    }
-    pieces
+        }),
+        Err(error) => Err(missed(&error)),
+    });
+    first.chain(rest).boxed()
 }
 
 pub(super) fn missed(error: &FetchError) -> Status {
