@@ -175,6 +175,10 @@ async fn every_answer_reaches_the_chat_that_asked_once_whatever_dies_on_the_way(
         let dead = move || dying.shutdown_timeout(Duration::from_secs(5));
         tokio::task::spawn_blocking(dead).await.unwrap();
     }
+    // Behind what the dead one gave the writer last.
+    let anybody = AccountKey::new(CHANNELS[0], ACCOUNTS[0]);
+    let written = stores.accounts.keep_state(anybody, "seen".into(), Vec::new());
+    written.await.unwrap();
     let left = waits(&stores).await;
     let (last, counted) = life(&stores, &session);
     for (channel, account, server) in &servers {
