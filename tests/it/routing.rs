@@ -1,5 +1,7 @@
 //! Which agent answers, from what a platform says of a chat to the session that the answer stands in.
 
+mod platforms;
+
 use gatehouse_tests::{Client, Gateway, platform::Platform};
 use serde_json::{Value, json};
 
