@@ -35,7 +35,7 @@ fn failed(unanswered: Unanswered) -> Failure {
         FailureKind::Timeout => (Kind::Timeout, "model-timeout"),
         FailureKind::Auth => (Kind::Unavailable, "model-auth"),
         FailureKind::Config => (Kind::Precondition, "model-config"),
-        FailureKind::Unspecified | FailureKind::Unavailable | FailureKind::Empty => {
+        FailureKind::Unspecified | FailureKind::Unavailable | FailureKind::Empty | FailureKind::Silent => {
             (Kind::Unavailable, "model-unavailable")
         }
     };

@@ -133,7 +133,12 @@ mod tests {
         failing.configured();
 
         failing.failed("a", &why(FailureKind::Unavailable, "a was away"));
-        for kind in [FailureKind::Context, FailureKind::Moderation, FailureKind::Empty] {
+        for kind in [
+            FailureKind::Context,
+            FailureKind::Moderation,
+            FailureKind::Empty,
+            FailureKind::Silent,
+        ] {
             failing.failed("a", &why(kind, "no"));
         }
         failing.failed("a", &Unanswered::new(FailureKind::Config, "no such provider"));

@@ -236,7 +236,7 @@ pub(crate) fn word(kind: FailureKind) -> &'static str {
         FailureKind::Config => "config",
         FailureKind::Moderation => "moderation",
         FailureKind::ModelMissing => "model_missing",
-        FailureKind::Empty => "empty",
+        FailureKind::Empty | FailureKind::Silent => "empty",
     }
 }
 

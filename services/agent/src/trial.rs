@@ -280,7 +280,9 @@ fn advice(kind: FailureKind, name: &ModelName) -> (&'static str, Option<String>)
                 "if it refuses a field of the request, leave that out by models.providers.{provider}.compat"
             ),
         ),
-        FailureKind::Empty | FailureKind::Context | FailureKind::Moderation => return ("format", None),
+        FailureKind::Empty | FailureKind::Silent | FailureKind::Context | FailureKind::Moderation => {
+            return ("format", None);
+        }
         FailureKind::Unspecified => return ("unknown", None),
     };
     (status, Some(next))

@@ -96,7 +96,11 @@ fn refused(callee: &Callee<'_>, status: Option<StatusCode>, said: &Said) -> Unan
             format!("provider {provider} is out of order"),
             "Try again later, or look into its log".to_owned(),
         ),
-        FailureKind::Rejected | FailureKind::Config | FailureKind::Empty | FailureKind::Unspecified => (
+        FailureKind::Rejected
+        | FailureKind::Config
+        | FailureKind::Empty
+        | FailureKind::Silent
+        | FailureKind::Unspecified => (
             format!("provider {provider} refused the request"),
             "Check what it is sent, or look into its log".to_owned(),
         ),

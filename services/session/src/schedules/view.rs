@@ -172,6 +172,7 @@ pub(super) fn run(row: SlotRow) -> proto::CronRun {
 pub(crate) fn heartbeat(row: &SlotRow) -> proto::HeartbeatEvent {
     let (status, reason) = match (row.status, row.delivered) {
         (Some(Status::Ok), Some(DeliveryStatus::Delivered)) => ("sent", None),
+        (Some(Status::Ok), _) if row.summary.is_none() => ("ok-empty", None),
         (Some(Status::Ok), _) => ("ok-token", None),
         (Some(Status::Error), _) => ("failed", row.error.clone()),
         (Some(Status::Skipped) | None, _) => ("skipped", row.reason.clone()),

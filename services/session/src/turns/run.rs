@@ -8,6 +8,7 @@ mod lease;
 mod media;
 pub(super) mod notice;
 mod show;
+mod silence;
 mod steer;
 mod steps;
 
@@ -96,6 +97,8 @@ struct Run {
     asked: Option<String>,
     /// Whether this attempt showed anything.
     seen: bool,
+    /// Whether somebody said more, which it answers as well.
+    is_steered: bool,
     /// The whole answer, when its end came before anything of it was shown: it is shown once its end is stored.
     at_once: Option<String>,
     /// What an earlier attempt showed: it stands on the screens until this one's first word.
@@ -140,6 +143,7 @@ pub(super) async fn run(
         events,
         asked: None,
         seen: false,
+        is_steered: false,
         at_once: None,
         earlier: String::new(),
         answer: Pacer::new(shown.clone()),
@@ -321,7 +325,7 @@ impl Run {
                 biased;
                 stop = live.stopped() => return Ok(Outcome::Stopped(stop)),
                 () = time::sleep_until(deadline) => return Ok(out_of_time()),
-                () = sleep_until_some(due) => {
+                () = at_once::sleep_until_some(due) => {
                     self.show_due();
                     continue;
                 }
@@ -486,12 +490,5 @@ fn out_of_time() -> Outcome {
         message,
         kind: FailureKind::Timeout,
         answered_by: None,
-    }
-}
-
-async fn sleep_until_some(at: Option<Instant>) {
-    match at {
-        Some(at) => time::sleep_until(at).await,
-        None => std::future::pending().await,
     }
 }

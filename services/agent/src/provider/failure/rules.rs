@@ -28,7 +28,7 @@ pub(crate) const fn rules(kind: FailureKind) -> Rules {
             (false, false, true, false)
         }
         FailureKind::Context | FailureKind::Unspecified => (false, false, false, false),
-        FailureKind::Moderation | FailureKind::Empty => (false, false, false, true),
+        FailureKind::Moderation | FailureKind::Empty | FailureKind::Silent => (false, false, false, true),
     };
     Rules {
         outage,
@@ -59,6 +59,7 @@ mod tests {
             (FailureKind::Moderation,   false, false, false, true),
             (FailureKind::ModelMissing, false, false, true,  false),
             (FailureKind::Empty,        false, false, false, true),
+            (FailureKind::Silent,       false, false, false, true),
         ];
         for (kind, outage, again, reported, silence) in table {
             let expected = Rules {

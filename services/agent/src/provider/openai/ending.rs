@@ -69,10 +69,27 @@ pub(super) fn verdict(
     })
 }
 
+/// The kind of an answer that nothing kept from a word.
+fn wordless(end: &End) -> FailureKind {
+    if ended_in_order(end) {
+        FailureKind::Silent
+    } else {
+        FailureKind::Empty
+    }
+}
+
+/// Whether the model said that it is done, and nothing else.
+fn ended_in_order(end: &End) -> bool {
+    matches!(end.stop_reason, None | Some(StopReason::Stop))
+}
+
 /// Whether the words of the answer are in what could not be read, as nothing else says why there are none.
 fn is_odd(end: &End) -> bool {
-    let ended_in_order = matches!(end.stop_reason, None | Some(StopReason::Stop));
-    end.passed_over > 0 && ended_in_order && !end.has_thought && end.refusal.is_empty() && end.call.is_none()
+    end.passed_over > 0
+        && ended_in_order(end)
+        && !end.has_thought
+        && end.refusal.is_empty()
+        && end.call.is_none()
 }
 
 /// Why there is no word of an answer.
@@ -109,7 +126,7 @@ fn silence(callee: &Callee<'_>, end: &End) -> Unanswered {
         )
     } else if end.has_thought {
         (
-            FailureKind::Empty,
+            wordless(end),
             format!("{who} thought and then said nothing. Ask again, or choose another model"),
         )
     } else if at_its_limit {
@@ -121,7 +138,7 @@ fn silence(callee: &Callee<'_>, end: &End) -> Unanswered {
         )
     } else {
         (
-            FailureKind::Empty,
+            wordless(end),
             format!(
                 "{who} ended its answer without a word. Often the conversation does not fit the window that the model was loaded \
                  with: raise it there, or start a new one (/new)"

@@ -54,6 +54,17 @@ impl Slot {
             SlotKind::Retry => format!("retry:{job}:{at}"),
         })
     }
+
+    /// The job in whose name a run is called. Whether it ever was one of that job, only the job's rows can say.
+    pub(crate) fn job_of(run: &RunId) -> Option<JobId> {
+        let (kind, rest) = run.as_str().split_once(':')?;
+        let rest = match kind {
+            "manual" => rest.strip_suffix(":1")?,
+            "cron" | "retry" => rest,
+            _ => return None,
+        };
+        rest.rsplit_once(':').map(|(job, _)| JobId::new(job))
+    }
 }
 
 /// The state of a slot. Fired, skipped and missed are ends: a slot comes to one of them, once.

@@ -1,10 +1,15 @@
 //! Heartbeats over an engine.
 
+use gatehouse_proto::agent::v1::FailureKind;
 use gatehouse_proto::session::v1::schedule_service_server::ScheduleService;
 use gatehouse_proto::session::v1::*;
 use tonic::Request;
 
+use super::super::view;
 use super::runs::Scheduled;
+use crate::key::SessionKey;
+use crate::schedules::{JobId, RunFilter};
+use crate::sessions::SessionStatus;
 use crate::sessions::grpc as sessions;
 use crate::testing::until;
 use crate::workspace::{Name, Workspaces};
@@ -54,6 +59,80 @@ async fn an_agent_that_is_asked_to_look_says_what_there_is_and_is_not_heard_when
     }
     assert_eq!(on.waiting().await, ["bob: The oven burns!"]);
     assert_eq!(on.runs(&beat).await.len(), 3);
+}
+
+#[tokio::test]
+async fn an_agent_that_answers_without_a_word_is_silent_and_one_that_cannot_answer_is_not() {
+    let mut on = Scheduled::with(EVERY_HOUR).await;
+    on.chat_speaks("bob").await;
+    let beat = beat_of(&on).await;
+    let main = SessionKey::main(&crate::key::AgentId::main());
+    let how = async |on: &Scheduled| {
+        let filter = RunFilter {
+            job: Some(JobId::new(beat.id.clone())),
+            limit: 1,
+            ..RunFilter::default()
+        };
+        let newest = on.bench.stores.schedules.runs(filter).await.unwrap().0.pop();
+        view::heartbeat(&newest.expect("a run")).status
+    };
+
+    for _ in 0..3 {
+        on.pass(3_600_000);
+        let call = on.bench.call().await;
+        call.fail(FailureKind::Silent, "model m ended its answer without a word")
+            .await;
+        let finished = on.see("finished").await;
+        assert_eq!((finished.status.as_deref(), finished.error), (Some("ok"), None));
+        assert_eq!(how(&on).await, "ok-empty");
+        let session = on.bench.stores.sessions.find(&main).await.unwrap().unwrap();
+        assert_eq!(session.status, Some(SessionStatus::Done));
+    }
+    on.pass(3_600_000);
+    let call = on.bench.call().await;
+    call.text("NO_REPLY").await;
+    call.done().await;
+    on.see("finished").await;
+    assert_eq!(how(&on).await, "ok-token");
+    assert!(on.waiting().await.is_empty(), "nobody is told of nothing");
+
+    for kind in [FailureKind::Empty, FailureKind::Unavailable] {
+        on.pass(3_600_000);
+        on.bench.call().await.fail(kind, "provider p is away").await;
+        assert_eq!(on.see("finished").await.status.as_deref(), Some("error"));
+        assert_eq!(how(&on).await, "failed");
+    }
+    let told = on.waiting().await;
+    assert!(
+        matches!(told.as_slice(), [one] if one.starts_with("bob: ")),
+        "two failures in a row are told: {told:?}"
+    );
+}
+
+#[tokio::test]
+async fn who_says_more_to_an_agent_that_looks_by_itself_or_asks_a_job_is_told_that_there_was_no_answer() {
+    let mut on = Scheduled::with(EVERY_HOUR).await;
+    on.chat_speaks("bob").await;
+    beat_of(&on).await;
+    let fail = async |on: &mut Scheduled| {
+        let call = on.bench.call().await;
+        call.fail(FailureKind::Silent, "without a word").await;
+    };
+
+    on.pass(3_600_000);
+    let call = on.bench.call().await;
+    let mut more = crate::testing::message("more", "and the kettle?");
+    more.queue.mode = crate::turns::queue::QueueMode::Steer;
+    on.running.engine.submit(more).await.unwrap();
+    call.text("Hm.").await;
+    call.done().await;
+    fail(&mut on).await;
+    assert_eq!(on.see("finished").await.status.as_deref(), Some("error"));
+
+    let job = on.add(super::runs::turn(super::runs::HOURLY)).await;
+    on.run(&job).await;
+    fail(&mut on).await;
+    assert_eq!(on.see("finished").await.status.as_deref(), Some("error"));
 }
 
 #[tokio::test]

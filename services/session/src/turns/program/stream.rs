@@ -249,7 +249,7 @@ fn word(kind: FailureKind) -> &'static str {
         FailureKind::Config => "config",
         FailureKind::Moderation => "moderation",
         FailureKind::ModelMissing => "model_missing",
-        FailureKind::Empty => "empty",
+        FailureKind::Empty | FailureKind::Silent => "empty",
     }
 }
 

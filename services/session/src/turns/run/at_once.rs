@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use futures::FutureExt;
 use gatehouse_proto::agent::v1::run_turn_response::Event;
 use gatehouse_proto::agent::v1::{RunTurnResponse, TextDelta};
+use tokio::time::{self, Instant};
 use tonic::{Status, Streaming};
 
 use super::super::events::Phase;
@@ -28,6 +29,13 @@ pub(super) async fn next(ahead: &mut VecDeque<Next>, stream: &mut Streaming<RunT
     match ahead.pop_front() {
         Some(next) => next,
         None => stream.message().await,
+    }
+}
+
+pub(super) async fn sleep_until_some(at: Option<Instant>) {
+    match at {
+        Some(at) => time::sleep_until(at).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -120,6 +120,15 @@ impl Run {
                 finish.answered_by = Some(answered_by).filter(|(provider, _)| !provider.is_empty());
             }
             Outcome::Failed {
+                kind: FailureKind::Silent,
+                answered_by,
+                ..
+            } if self.may_be_silent().await => {
+                finish.state = TurnState::Done;
+                finish.stop_reason = Some(StopReason::Stop);
+                finish.answered_by = answered_by;
+            }
+            Outcome::Failed {
                 message,
                 kind: failure,
                 answered_by,
@@ -279,6 +288,7 @@ fn error_kind(kind: FailureKind) -> &'static str {
         | FailureKind::Unavailable
         | FailureKind::Config
         | FailureKind::ModelMissing
-        | FailureKind::Empty => "unknown",
+        | FailureKind::Empty
+        | FailureKind::Silent => "unknown",
     }
 }

@@ -57,7 +57,7 @@ pub(super) fn failed(kind: FailureKind, for_operators: impl Into<String>) -> Not
         FailureKind::Timeout => SLOW,
         FailureKind::Unavailable => UNREACHABLE,
         FailureKind::Rejected | FailureKind::Moderation => DECLINED,
-        FailureKind::Empty => SILENT,
+        FailureKind::Empty | FailureKind::Silent => SILENT,
         FailureKind::Unspecified => INSIDE,
     };
     Notice::new(for_people, for_operators)

@@ -67,6 +67,7 @@ impl Run {
             self.go_on(done);
         }
         drop((keeping, order));
+        self.is_steered = true;
         Ok(Some(Outcome::Steered))
     }
 

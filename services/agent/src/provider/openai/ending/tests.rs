@@ -101,8 +101,13 @@ fn silence_says_why() {
         ..End::default()
     };
     for (end, kind, part) in [
-        (silent(StopReason::Stop), FailureKind::Empty, "without a word"),
-        (mark_alone, FailureKind::Empty, "without a word"),
+        (
+            silent(StopReason::Other("odd".into())),
+            FailureKind::Empty,
+            "without a word",
+        ),
+        (silent(StopReason::Stop), FailureKind::Silent, "without a word"),
+        (mark_alone, FailureKind::Silent, "without a word"),
         (
             silent(StopReason::Length),
             FailureKind::Empty,
@@ -115,7 +120,7 @@ fn silence_says_why() {
         ),
         (
             thought(StopReason::Stop),
-            FailureKind::Empty,
+            FailureKind::Silent,
             "thought and then said nothing",
         ),
         (

@@ -45,10 +45,10 @@ async fn silence_is_no_success_and_the_next_model_is_asked() {
             FailureKind::Empty,
             "used up its tokens for thinking",
         ),
-        (nothing, FailureKind::Empty, "without a word"),
+        (nothing, FailureKind::Silent, "without a word"),
         (
             "data: [DONE]\n\n".to_owned(),
-            FailureKind::Empty,
+            FailureKind::Silent,
             "without a word",
         ),
         (

@@ -42,6 +42,7 @@ async fn a_chat_gets_what_was_written_before_a_failure_and_plain_words_once() {
         ("r9", FailureKind::Moderation),
         ("r10", FailureKind::ModelMissing),
         ("r11", FailureKind::Empty),
+        ("r12", FailureKind::Silent),
     ] {
         let mut bench = Bench::new().await;
         let mut running = bench.run("{}");
