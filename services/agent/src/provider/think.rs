@@ -5,6 +5,9 @@
 //! and in a fenced block, they are what somebody asked about. Some templates write the opening mark into the question, so that an
 //! answer has only the closing one: all before it was thought.
 
+mod harmony;
+
+use self::harmony::Harmony;
 use crate::program::CallPiece;
 
 /// How thinking begins and ends. The second ones are too common as words to count anywhere but at the beginning.
@@ -74,6 +77,8 @@ enum Place {
     /// Behind an opening mark, before the first line of the thought.
     Opened(&'static Mark),
     Thought(&'static Mark),
+    /// In an answer of OpenAI's format.
+    Harmony(Harmony),
 }
 
 /// Tells thinking from the answer as both come.
@@ -129,7 +134,8 @@ impl Splitter {
     pub(crate) fn finish(&mut self, out: &mut Vec<Piece>) {
         let held = std::mem::take(&mut self.held);
         match self.place {
-            Place::Begin if held.trim().is_empty() => {}
+            Place::Begin if held.trim().is_empty() || harmony::is_cut(&held) => {}
+            Place::Harmony(at) => self.finish_harmony(at, &held, out),
             Place::Opened(_) | Place::Thought(_) => {
                 self.think(&held, out);
                 if let Some(text) = self.in_middle.take() {
@@ -142,7 +148,8 @@ impl Splitter {
 
     fn step(&mut self, text: &str, out: &mut Vec<Piece>) -> Taken {
         match self.place {
-            Place::Begin => self.begin(text),
+            Place::Begin => self.begin(text, out),
+            Place::Harmony(at) => self.harmony(at, text, out),
             Place::Line => self.line(text, out),
             Place::Text => self.text(text, out),
             Place::Opened(mark) => {
@@ -156,7 +163,7 @@ impl Splitter {
         }
     }
 
-    fn begin(&mut self, text: &str) -> Taken {
+    fn begin(&mut self, text: &str, out: &mut Vec<Piece>) -> Taken {
         let words = text.trim_start();
         let space = text.len() - words.len();
         // White space between a thought and the answer belongs to neither; before an answer it waits for a word.
@@ -166,6 +173,11 @@ impl Splitter {
         if space <= SPACE_BYTES_MAX {
             if words.is_empty() {
                 return Taken::Waits(0);
+            }
+            let (header, next) = harmony::header(words);
+            if let Match::Full(bytes) = header {
+                self.enter(next, out);
+                return Taken::Bytes(space + bytes);
             }
             // A model that was told not to think closes what it did not open.
             match (find_open(words, |_| true), starts_with_close(words)) {
@@ -178,6 +190,7 @@ impl Splitter {
                     return Taken::Bytes(space + bytes);
                 }
                 (Some(_), _) | (_, Match::Part) => return Taken::Waits(0),
+                (None, Match::None) if matches!(header, Match::Part) => return Taken::Waits(0),
                 (None, Match::None) => {}
             }
         }
@@ -223,7 +236,14 @@ impl Splitter {
                 if last.is_some_and(|c| QUOTES.contains(&c)) {
                     continue;
                 }
-                match starts_with_close(behind(line, at)) {
+                let rest = behind(line, at);
+                let next = starts(rest, harmony::NEXT);
+                match starts_with_close(rest) {
+                    _ if matches!(next, Match::Full(_)) => {
+                        self.say(before, out);
+                        self.hand_over(out);
+                        return Taken::Bytes(at);
+                    }
                     Match::Full(bytes) => {
                         self.say(before, out);
                         add(out, Piece::WasThinking);
@@ -231,11 +251,11 @@ impl Splitter {
                         self.place = Place::Begin;
                         return Taken::Bytes(at + bytes);
                     }
-                    Match::Part => {
+                    found if matches!((found, next), (Match::Part, _) | (_, Match::Part)) => {
                         self.say(before, out);
                         return Taken::Waits(at);
                     }
-                    Match::None => {}
+                    Match::Part | Match::None => {}
                 }
             }
         }

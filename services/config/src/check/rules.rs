@@ -249,6 +249,11 @@ fn models(document: &Document, written: &Value, issues: &mut Vec<Issue>) {
     for (id, provider) in &document.models.providers {
         let place = Path::of(["models", "providers", id]);
         let path = place.key("baseUrl");
+        if id.trim().is_empty() || id.contains('/') {
+            let problem = "cannot be asked for by its name, as models are named `provider/model`: give it a name without a slash, and use \
+                           that where its models are chosen";
+            issues.push(Issue::error(&place, problem));
+        }
         match &provider.base_url {
             None if id != ECHO => issues.push(Issue::error(path, "is required: where the provider's API is")),
             None => {}

@@ -16,7 +16,7 @@ use crate::{
     issue::Issue,
     revision::Revision,
     store::Disk,
-    text,
+    text, token,
 };
 
 /// A text in the file that was not read before.
@@ -44,8 +44,28 @@ impl<D: Disk> Configuration<D> {
 
     /// Reads the files again, and runs what is new and valid.
     pub(crate) fn reload(&mut self) -> Result<(), Error> {
+        self.keep_token();
         self.reload_credentials();
         self.reload_document()
+    }
+
+    /// A token file that is gone is written again, with the token that everybody has: a new one would lock them out, and without the
+    /// file no command of this machine comes in.
+    fn keep_token(&self) {
+        let is_kept = token::origin(&self.state().revision) == token::Origin::Kept;
+        if !is_kept || !matches!(self.store.read_token(), Ok(None)) {
+            return;
+        }
+        let path = self.store.token_path();
+        match self.store.write_token(self.token.expose()) {
+            Ok(()) => tracing::warn!(
+                path = %path.display(),
+                "the file of the gateway token was gone, and was written again; `gatehouse token rotate` makes a new token"
+            ),
+            Err(error) => {
+                tracing::error!(path = %path.display(), error = %Chain(&error), "the file of the gateway token is gone, and cannot be written");
+            }
+        }
     }
 
     /// A table with a mistake is not taken; the last one stays.

@@ -64,6 +64,75 @@ fn thinking_between_marks_is_no_part_of_the_answer() {
 }
 
 #[test]
+fn messages_of_openai_s_format_are_told_apart_by_their_channel() {
+    let (analysis, last) = (
+        "<|channel|>analysis<|message|>",
+        "<|start|>assistant<|channel|>final<|message|>",
+    );
+    for (answer, thought, said) in [
+        (
+            format!("{analysis}It greets me.<|end|>{last}Hello<|return|>"),
+            "It greets me.",
+            "Hello",
+        ),
+        (format!("{analysis}hm{last}a < b"), "hm", "a < b"),
+        (format!("{last}Hello"), "", "Hello"),
+        (
+            "<|start|>assistant<|message|>Hello<|end|>".to_owned(),
+            "",
+            "Hello",
+        ),
+        (
+            format!("{analysis}a<|end|>\n<|channel|>analysis<|message|>b<|end|>\n{last}Hello<|return|>\n"),
+            "ab",
+            "Hello",
+        ),
+        // It tells what it does, and calls a tool that nobody reads.
+        (
+            format!(
+                "<|channel|>commentary<|message|>I look.<|end|><|start|>assistant<|channel|>commentary to=functions.ls \
+                 <|constrain|>json<|message|>{{}}<|call|>{last}Hello"
+            ),
+            "{}",
+            "I look.\n\nHello",
+        ),
+        // The template wrote the first header.
+        (
+            format!("It greets me.<|end|>{last}Hello<|return|>"),
+            "It greets me.",
+            "Hello",
+        ),
+        // It is cut off.
+        (format!("{analysis}hm, and"), "hm, and", ""),
+        (format!("{analysis}hm<|end|><|start|>assis"), "hm", ""),
+        ("<|channel|>anal".to_owned(), "", ""),
+        // Words about it.
+        (
+            "<|channel|> names a channel.".to_owned(),
+            "",
+            "<|channel|> names a channel.",
+        ),
+        (
+            "Write `<|end|><|start|>` behind it.".to_owned(),
+            "",
+            "Write `<|end|><|start|>` behind it.",
+        ),
+    ] {
+        assert_eq!(
+            split([&*answer]),
+            (thought.to_owned(), said.to_owned()),
+            "{answer}"
+        );
+        let bytes: Vec<String> = answer.chars().map(String::from).collect();
+        assert_eq!(
+            split(bytes.iter().map(String::as_str)),
+            (thought.to_owned(), said.to_owned()),
+            "{answer}, a letter at a time"
+        );
+    }
+}
+
+#[test]
 fn what_somebody_asked_about_is_left_in_the_answer() {
     for answer in [
         "Models write <think> before they answer.",
@@ -105,7 +174,8 @@ proptest! {
     #[test]
     fn where_the_pieces_are_cut_makes_no_difference(
         parts in prop::collection::vec(prop::sample::select(vec![
-            "<think>", "</think>", "<thought>", "</thought>", "[THINK]", "[/THINK]", "<", ">", "```", "`", "\n", " ", "\t", "a", "◁think▷", "◁/think▷", "ü",
+            "<think>", "</think>", "<thought>", "</thought>", "[THINK]", "[/THINK]", "<", ">", "```", "`", "\n", " ", "\t", "a", "◁think▷", "◁/think▷", "ü", "<|start|>", "assistant",
+            "<|channel|>", "analysis", "final", "<|message|>", "<|end|>", "<|return|>", "<|",
         ]), 0..14),
         cuts in prop::collection::vec(0_usize..90, 0..14),
     ) {

@@ -37,6 +37,35 @@ fn a_file_that_is_emptied_is_not_taken_and_its_text_comes_back() {
 }
 
 #[test]
+fn a_token_file_that_is_gone_or_empty_is_written_again_and_nobody_is_locked_out() {
+    let home = Folder::new(Some("{}"));
+    let mut configuration = home.start(&[]).expect("valid");
+    let (path, token) = (
+        configuration.store().token_path(),
+        configuration.token().expose().to_owned(),
+    );
+    let kept = || {
+        let text = fs::read_to_string(&path).unwrap_or_default();
+        text.trim().to_owned()
+    };
+
+    fs::remove_file(&path).expect("removed");
+    home.edit("{gateway: {port: 2000}}"); // a revision that runs would make a token where there is none
+    configuration.reload().expect("looked");
+    assert_eq!((kept(), configuration.token().expose()), (token.clone(), &*token));
+    fs::write(&path, "\n").expect("written");
+    configuration.reload().expect("looked");
+    assert_eq!(kept(), token);
+
+    fs::remove_file(&path).expect("removed");
+    home.edit("{gateway: {auth: {token: 'kQ8vZ2xLw7Rt5Yp3Nc9Bd4Hf6Jm1Gs0a'}}}");
+    configuration.reload().expect("looked");
+    fs::remove_file(&path).expect("it was there until the document had a token of its own");
+    configuration.reload().expect("looked");
+    assert!(!path.exists(), "the document has the token");
+}
+
+#[test]
 fn half_a_document_is_not_taken() {
     let whole =
         "{gateway: {port: 2000, auth: {tokenScopes: ['operator.admin']}}, session: {dmScope: 'per-peer'}}";

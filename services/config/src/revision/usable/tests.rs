@@ -1,4 +1,5 @@
 mod entries;
+mod names;
 
 use serde_json::json;
 

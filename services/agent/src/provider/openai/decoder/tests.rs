@@ -1,3 +1,4 @@
+mod marks;
 mod odd;
 
 use std::io::Write;
