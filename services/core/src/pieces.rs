@@ -16,31 +16,26 @@ pub fn of_size<E>(
     size: usize,
 ) -> impl Stream<Item = Result<Bytes, E>> {
     assert!(size > 0, "pieces have bytes");
-    let source = Box::pin(source.fuse());
-    stream::unfold((source, BytesMut::new(), Bytes::new()), move |state| async move {
-        let (mut source, mut filling, mut rest) = state;
+    let source = Box::pin(source);
+    let first = Some((source, BytesMut::new(), Bytes::new()));
+    stream::unfold(first, move |state| async move {
+        let (mut source, mut filling, mut rest) = state?;
         loop {
             if filling.is_empty() && rest.len() >= size {
                 let piece = rest.split_to(size);
-                return Some((Ok(piece), (source, filling, rest)));
+                return Some((Ok(piece), Some((source, filling, rest))));
             }
             let fits = rest.split_to(rest.len().min(size - filling.len()));
             filling.extend_from_slice(&fits);
             if filling.len() == size {
                 let piece = filling.split().freeze();
-                return Some((Ok(piece), (source, filling, rest)));
+                return Some((Ok(piece), Some((source, filling, rest))));
             }
             match source.next().await {
                 Some(Ok(next)) => rest = next,
-                Some(Err(error)) => {
-                    let nothing = (BytesMut::new(), Bytes::new());
-                    return Some((Err(error), (source, nothing.0, nothing.1)));
-                }
+                Some(Err(error)) => return Some((Err(error), None)),
                 None if filling.is_empty() => return None,
-                None => {
-                    let last = filling.split().freeze();
-                    return Some((Ok(last), (source, filling, rest)));
-                }
+                None => return Some((Ok(filling.freeze()), None)),
             }
         }
     })
@@ -83,6 +78,7 @@ mod tests {
             Ok(Bytes::from_static(b"abc")),
             Ok(Bytes::from_static(b"d")),
             Err("gone"),
+            Ok(Bytes::from_static(b"efg")),
         ]);
         let pieces: Vec<_> = futures::executor::block_on(of_size(source, 3).collect());
         assert_eq!(pieces, [Ok(Bytes::from_static(b"abc")), Err("gone")]);
