@@ -350,8 +350,13 @@ impl Actor {
             stopped = running.stopped;
             self.stop(&key);
         }
+        let entry = self.entry(account);
+        // It is about to run: whoever looks before its task does so must not take it for one that nobody wants.
+        if entry.adapter.is_some() && entry.config.enabled && !stopped {
+            entry.progress.enter(State::Starting, None);
+        }
         let running = Running {
-            entry: self.entry(account),
+            entry,
             stopped,
             task: None,
         };

@@ -176,3 +176,25 @@ async fn an_account_that_does_not_end_holds_up_no_other_and_never_has_two_connec
     scene.reaches("held", State::Connected).await;
     assert!(scene.drain.finish(Duration::from_secs(5)).await);
 }
+
+#[tokio::test]
+async fn an_account_that_is_configured_anew_is_never_seen_as_one_that_nobody_wants() {
+    let scene = scene(&json!({"good": {"holds": false}}));
+    scene.reaches("good", State::Connected).await;
+    let mut views = scene.manager.views();
+    views.borrow_and_update();
+    // Whoever waits for a code looks as this task does: on one thread it comes before the account's own.
+    let sees = tokio::spawn(async move {
+        views.changed().await.expect("a view");
+        let view = views.borrow().clone().expect("a view");
+        view.accounts[&key("good")].progress.snapshot().state
+    });
+    tokio::task::yield_now().await;
+
+    let again = json!({"good": {"holds": false, "n": 2}});
+    scene.config.send_replace(Some(revision(&again)));
+    let seen = tokio::time::timeout(Duration::from_secs(20), sees).await;
+    assert_eq!(seen.expect("in time").expect("seen"), State::Starting);
+    scene.reaches("good", State::Connected).await;
+    assert!(scene.drain.finish(Duration::from_secs(5)).await);
+}
