@@ -26,6 +26,7 @@ pub(crate) mod plugin;
 mod policy;
 mod range;
 pub(crate) mod respond;
+mod rest;
 mod routes;
 mod rpc;
 pub(crate) mod socket;
@@ -52,22 +53,30 @@ impl Server {
 
     /// Answers one request of a socket.
     pub(crate) async fn serve(&self, request: Request<Incoming>, socket: Arc<Socket>) -> Response {
-        let request = hooks::marked(&self.http, openai::models::with_plain_path(request));
-        let mut response = match guard::admit(&self.http, socket.ends, request.uri(), request.headers()) {
+        let (parts, body) = request.into_parts();
+        let (body, rest) = rest::lend(&parts.headers, body);
+        let mut response = self
+            .answer(Request::from_parts(parts, Body::new(body)), socket)
+            .await;
+        rest.settle(response.status(), response.headers_mut()).await;
+        respond::secure(response.headers_mut());
+        response
+    }
+
+    async fn answer(&self, request: Request<Body>, socket: Arc<Socket>) -> Response {
+        let mut request = hooks::marked(&self.http, openai::models::with_plain_path(request));
+        match guard::admit(&self.http, socket.ends, request.uri(), request.headers()) {
             Ok(()) if is_ours(request.uri().path()) => {
-                let mut request = request.map(Body::new);
                 request.extensions_mut().insert(socket);
                 let answered = self.router.clone().oneshot(request).await;
                 answered.unwrap_or_else(|never| match never {})
             }
             Ok(()) => {
-                let place = ui::answer(&self.http, &socket, request.map(Body::new)).await;
+                let place = ui::answer(&self.http, &socket, request).await;
                 place.unwrap_or_else(guard::not_canonical)
             }
             Err(refused) => *refused,
-        };
-        respond::secure(response.headers_mut());
-        response
+        }
     }
 }
 

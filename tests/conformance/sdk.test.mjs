@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { after, afterEach, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
@@ -45,6 +45,8 @@ after(async () => {
   await gateway.stop();
   await model.stop();
 });
+
+afterEach(() => model.forget());
 
 const base = () => `${gateway.url.replace("ws://", "http://")}/v1`;
 const client = (more) => new OpenAI({ baseURL: base(), apiKey: gateway.token, maxRetries: 0, ...more });

@@ -3,15 +3,11 @@
 use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
-use http::{HeaderMap, header};
 use http_body_util::BodyExt;
 use hyper::body::Body;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use crate::budget::Lease;
-
-/// How long a client is given to get to the end of a body that is refused.
-const DISCARD_MAX: Duration = Duration::from_secs(2);
 
 /// What a body may be, and how slow.
 #[derive(Debug, Clone, Copy)]
@@ -100,16 +96,6 @@ impl<B: Body<Data: Buf> + Unpin> Reading<B> {
     pub(super) fn into_bytes(self) -> Bytes {
         self.read.freeze()
     }
-}
-
-/// Reads on to the end of a body that is refused, but not for long: a socket that is closed over a body nobody read is reset, and
-/// the reset overtakes the answer. Who asked before sending has sent nothing.
-pub(super) async fn discard<B: Body + Unpin>(headers: &HeaderMap, mut body: B) {
-    if headers.contains_key(header::EXPECT) {
-        return;
-    }
-    let rest = async { while let Some(Ok(_)) = body.frame().await {} };
-    let _ = timeout(DISCARD_MAX, rest).await;
 }
 
 #[cfg(test)]

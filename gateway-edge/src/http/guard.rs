@@ -13,7 +13,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use tokio::time::timeout;
 
 use super::{
-    bearer, body,
+    bearer,
     context::Http,
     openai,
     policy::{Auth, Policy, Refusals, Time},
@@ -54,11 +54,6 @@ pub(super) async fn enforce(
     let mut response = match authenticate(&http, policy, &mut request) {
         Err(refused) => *refused,
         Ok(()) if Body::size_hint(request.body()).lower() > policy.body_max as u64 => {
-            let (parts, body) = request.into_parts();
-            // Who is known is worth the wait.
-            if policy.auth == Auth::Bearer {
-                body::discard(&parts.headers, body).await;
-            }
             refuse(StatusCode::PAYLOAD_TOO_LARGE, &too_large(policy.body_max))
         }
         Ok(()) => match policy.time_max {

@@ -26,7 +26,7 @@ pub(super) use self::route::{ROUTE, marked};
 use self::told::{failed, later, locked_out, too_large, unauthorized, unread, wrong};
 use super::{
     bearer::bearer,
-    body::{self, Bounds, Reading},
+    body::{Bounds, Reading},
     context::Http,
     respond::{plain, respond},
     socket::Socket,
@@ -119,7 +119,7 @@ async fn take_in(
     client: Client,
     name: String,
     parts: &Parts,
-    mut body: Body,
+    body: Body,
 ) -> Result<Ended, Ended> {
     let login = Login {
         client,
@@ -155,14 +155,7 @@ async fn take_in(
         return Err(answered(http, login, refusal));
     }
     let max = usize::try_from(inspected.body_bytes_max).unwrap_or(0);
-    let read = read(http, client, &parts.headers, &mut body, max).await;
-    let (body, _lease) = match read {
-        Ok(read) => read,
-        Err(ended) => {
-            body::discard(&parts.headers, body).await;
-            return Err(ended);
-        }
-    };
+    let (body, _lease) = read(http, client, &parts.headers, body, max).await?;
     // From here on the session service works for it: whoever comes, this one is answered.
     let _settled = socket
         .settled()
@@ -182,7 +175,7 @@ async fn read(
     http: &Http,
     client: Client,
     headers: &HeaderMap,
-    body: &mut Body,
+    body: Body,
     max: usize,
 ) -> Result<(Bytes, crate::budget::Lease), Ended> {
     if headers
@@ -195,7 +188,7 @@ async fn read(
         );
         return Err(("compressed", told));
     }
-    if HttpBody::size_hint(body).lower() > max as u64 {
+    if HttpBody::size_hint(&body).lower() > max as u64 {
         return Err(too_large());
     }
     let busy = || later("too many requests at once");

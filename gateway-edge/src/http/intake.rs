@@ -81,9 +81,8 @@ impl NotCalled {
         }
     }
 
-    /// The answer that says so, once what is left of the body is gone.
-    pub(super) async fn answer(self, headers: &HeaderMap, body: Body) -> Response {
-        body::discard(headers, body).await;
+    /// The answer that says so.
+    pub(super) fn answer(self) -> Response {
         match self.status {
             Some(status) => refuse(status, &self.refusal),
             None => refusal(&self.refusal),
@@ -97,7 +96,7 @@ pub(super) async fn take(
     socket: &Arc<Socket>,
     known: &Known,
     headers: &HeaderMap,
-    body: &mut Body,
+    body: Body,
     permit: impl FnOnce() -> Result<OwnedSemaphorePermit, Refusal>,
 ) -> Result<(Bytes, UnderWay), NotCalled> {
     let edge = &http.edge;
@@ -114,7 +113,7 @@ pub(super) async fn take(
         grace: edge.limits.webhook_grace,
         pace: BODY_PACE,
     };
-    if HttpBody::size_hint(body).lower() > bounds.max as u64 {
+    if HttpBody::size_hint(&body).lower() > bounds.max as u64 {
         return Err(NotCalled::with(
             StatusCode::PAYLOAD_TOO_LARGE,
             too_large(bounds.max),

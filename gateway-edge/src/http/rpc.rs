@@ -40,9 +40,9 @@ pub(super) async fn serve(
     Extension(known): Extension<Arc<Known>>,
     request: Request,
 ) -> Response {
-    let (parts, mut body) = request.into_parts();
+    let (parts, body) = request.into_parts();
     let name = parts.uri.path().strip_prefix("/rpc/").unwrap_or_default();
-    match prepare(&http, &socket, &known, name, &parts, &mut body).await {
+    match prepare(&http, &socket, &known, name, &parts, body).await {
         Ok((call, under_way)) => {
             let name = format!("http/{}", known.client.key());
             let caller = call::caller_by_http(&known.grants, name, &known.identity);
@@ -61,7 +61,7 @@ pub(super) async fn serve(
         }
         Err(refused) => {
             call::refused(&http.edge, name, &refused.refusal);
-            refused.answer(&parts.headers, body).await
+            refused.answer()
         }
     }
 }
@@ -73,7 +73,7 @@ async fn prepare(
     known: &Known,
     name: &str,
     parts: &Parts,
-    body: &mut Body,
+    body: Body,
 ) -> Result<(Call, UnderWay), NotCalled> {
     let edge = &http.edge;
     let method = call::authorise(edge, &known.grants, &known.identity, name)?;

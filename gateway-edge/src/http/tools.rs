@@ -125,10 +125,10 @@ pub(super) async fn invoke(
     Extension(known): Extension<Arc<Known>>,
     request: Request,
 ) -> Response {
-    let (parts, mut body) = request.into_parts();
-    match used(&http, &socket, &known, &parts.headers, &mut body).await {
+    let (parts, body) = request.into_parts();
+    match used(&http, &socket, &known, &parts.headers, body).await {
         Ok(response) => response,
-        Err(refused) => refused.answer(&parts.headers, body).await,
+        Err(refused) => refused.answer(),
     }
 }
 
@@ -137,7 +137,7 @@ async fn used(
     socket: &Arc<Socket>,
     known: &Arc<Known>,
     headers: &HeaderMap,
-    body: &mut Body,
+    body: Body,
 ) -> Result<Response, NotCalled> {
     let permit = || http.calls.enter_program();
     let (body, mut under_way) = intake::take(http, socket, known, headers, body, permit).await?;

@@ -216,3 +216,77 @@ async fn every_route_is_asked_by_a_name_that_nobody_else_can_own() {
             .starts_with("HTTP/1.1 403")
     );
 }
+
+/// Reads one answer to the end of its body, which has a length.
+async fn read_answer(socket: &mut TcpStream) -> String {
+    let mut answer = String::new();
+    loop {
+        if let Some((head, body)) = answer.split_once("\r\n\r\n") {
+            let length = head.to_ascii_lowercase();
+            let length = length.split_once("content-length: ").expect("a length").1;
+            let length: usize = length.split("\r\n").next().unwrap().parse().unwrap();
+            if body.len() >= length {
+                return answer;
+            }
+        }
+        let mut piece = [0; 4096];
+        let read = timeout(Duration::from_secs(15), socket.read(&mut piece));
+        let read = read.await.expect("an answer in time").expect("an answer");
+        assert_ne!(read, 0, "the socket was closed within its answer: {answer}");
+        answer.push_str(std::str::from_utf8(&piece[..read]).unwrap());
+    }
+}
+
+/// Clients with a pool ask again on a socket whose answer does not say that it is over.
+#[tokio::test]
+async fn a_request_that_is_refused_before_its_body_has_come_costs_no_socket_without_a_word() {
+    let gateway = Gateway::start().await;
+    let json = "Content-Type: application/json\r\n";
+    let refused = [
+        ("401", "POST /rpc/agents.list", "Host: localhost\r\n"),
+        (
+            "401",
+            "POST /v1/chat/completions",
+            "Host: localhost\r\nAuthorization: Bearer wrong\r\n",
+        ),
+        ("403", "POST /rpc/agents.list", "Host: rebound.example\r\n"),
+        ("404", "POST /nothing", "Host: localhost\r\n"),
+        ("503", "POST /webhooks/webhook/nobody", "Host: localhost\r\n"),
+        ("405", "PUT /rpc/agents.list", "Host: localhost\r\n"),
+        ("405", "POST /healthz", "Host: localhost\r\n"),
+    ];
+    let mut kept = 0;
+    for (status, route, headers) in refused {
+        let mut socket = TcpStream::connect(&gateway.http).await.unwrap();
+        let head = format!("{route} HTTP/1.1\r\n{headers}{json}Content-Length: 2\r\n\r\n");
+        socket.write_all(head.as_bytes()).await.unwrap();
+        // An answer that comes before the body has to say that it is the last one.
+        let mut first = [0; 1];
+        let early = timeout(Duration::from_millis(100), socket.peek(&mut first)).await;
+        if early.is_err() {
+            socket.write_all(b"{}").await.unwrap();
+        }
+
+        let answer = read_answer(&mut socket).await;
+
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status}")),
+            "{route}: {answer}"
+        );
+        if answer.to_ascii_lowercase().contains("connection: close") {
+            continue;
+        }
+        assert!(
+            early.is_err(),
+            "{route} is answered before its body as if the socket were kept: {answer}"
+        );
+        socket
+            .write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            .await
+            .unwrap();
+        let next = read_answer(&mut socket).await;
+        assert!(next.starts_with("HTTP/1.1 200"), "{route}: {next}");
+        kept += 1;
+    }
+    assert!(kept > 0, "no socket was kept");
+}

@@ -29,6 +29,11 @@ export class Model {
     this.#scripts.push(...scripts);
   }
 
+  /** What nobody asked for is not said any more. */
+  forget() {
+    this.#scripts.length = 0;
+  }
+
   get last() {
     return this.requests.at(-1);
   }

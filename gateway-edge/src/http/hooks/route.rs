@@ -1,7 +1,7 @@
 //! Which requests are meant as hooks: the configuration says below which path they come in, and the table of routes has one row for them.
 
+use axum::extract::Request;
 use http::{Uri, uri::PathAndQuery};
-use hyper::body::Incoming;
 
 use crate::{http::Http, site::is_canonical};
 
@@ -13,10 +13,7 @@ pub(in crate::http) const ROUTE: &str = "/__openclaw__/hooks";
 pub(super) struct Meant(pub(super) String);
 
 /// Marks a request that is meant as a hook, and leads it to the route of hooks. Everybody who looks at the path sees that one.
-pub(in crate::http) fn marked(
-    http: &Http,
-    mut request: hyper::Request<Incoming>,
-) -> hyper::Request<Incoming> {
+pub(in crate::http) fn marked(http: &Http, mut request: Request) -> Request {
     let policy = http.edge.policy();
     let base = policy.as_ref().and_then(|policy| policy.hooks.as_deref());
     let (Some(base), true) = (base, is_canonical(request.uri().path())) else {

@@ -75,15 +75,15 @@ pub(super) async fn serve<E: Endpoint>(
     socket: Arc<Socket>,
     known: Arc<Known>,
     parts: Parts,
-    mut body: Body,
+    body: Body,
 ) -> Response {
-    match prepare::<E>(&http, &socket, &known, &parts.headers, &mut body).await {
+    match prepare::<E>(&http, &socket, &known, &parts.headers, body).await {
         Ok((asked, under_way)) => answer(&http, &socket, &known, &parts.headers, asked, under_way)
             .await
             .unwrap_or_else(|refused| refusal(&refused)),
         Err(refused) => {
             call::refused(&http.edge, TURN, &refused.refusal);
-            refused.answer(&parts.headers, body).await
+            refused.answer()
         }
     }
 }
@@ -94,7 +94,7 @@ async fn prepare<E: Endpoint>(
     socket: &Arc<Socket>,
     known: &Known,
     headers: &HeaderMap,
-    body: &mut Body,
+    body: Body,
 ) -> Result<(Asked<E::Form>, UnderWay), NotCalled> {
     E::check(http)?;
     turn::authorise(http, known, TURN)?;

@@ -100,12 +100,12 @@ pub(in crate::http) async fn serve(
     Extension(known): Extension<Arc<Known>>,
     request: Request,
 ) -> Response {
-    let (parts, mut body) = request.into_parts();
-    match answer(&http, &socket, &known, &parts.headers, &mut body).await {
+    let (parts, body) = request.into_parts();
+    match answer(&http, &socket, &known, &parts.headers, body).await {
         Ok(response) => response,
         Err(refused) => {
             call::refused(&http.edge, EMBED, &refused.refusal);
-            refused.answer(&parts.headers, body).await
+            refused.answer()
         }
     }
 }
@@ -115,7 +115,7 @@ async fn answer(
     socket: &Arc<Socket>,
     known: &Arc<Known>,
     headers: &HeaderMap,
-    body: &mut Body,
+    body: Body,
 ) -> Result<Response, NotCalled> {
     enabled(http, "embeddings", |endpoints| endpoints.embeddings.enabled)?;
     authorise(http, known, EMBED)?;

@@ -9,7 +9,6 @@ use axum::{
 };
 use gatehouse_core::Kind;
 use http::{StatusCode, Uri, uri::PathAndQuery};
-use hyper::body::Incoming;
 use serde::{Deserialize, Serialize};
 
 use super::{enabled, turn::ask};
@@ -51,7 +50,7 @@ struct Agent {
 }
 
 /// A request for one model, with its slash written plainly: SDKs write it as `%2F`. Everybody who looks at the path sees this form.
-pub(in crate::http) fn with_plain_path(mut request: hyper::Request<Incoming>) -> hyper::Request<Incoming> {
+pub(in crate::http) fn with_plain_path(mut request: Request) -> Request {
     if let Some(uri) = plain(request.uri()) {
         *request.uri_mut() = uri;
     }
