@@ -13,6 +13,7 @@ mod media;
 mod message;
 mod preview;
 mod remarks;
+mod report;
 mod send;
 mod text;
 mod typing;
@@ -31,6 +32,7 @@ pub(crate) use self::{
     message::{ChatKind, InboundMessage, Origin, ParentChat},
     preview::{Preview, PreviewError, Previews, Shown},
     remarks::Remark,
+    report::Report,
     send::{Receipt, SendError, SendPart, SendRequest},
     text::{border, overflow},
     typing::{Hints, TYPING_MAX, Typing},

@@ -36,7 +36,7 @@ pub(crate) use self::{
 };
 use crate::{
     account::{Entry, View, store::LeaseOwner},
-    adapter::{AccountKey, ChatKind, InboundMessage, Receive, ReceiveError, Received, Typing},
+    adapter::{AccountKey, ChatKind, InboundMessage, Receive, ReceiveError, Received, Report, Typing},
     id::{ChatId, DeliveryKey, SenderId},
     metrics::{Direction, Fate, Metrics},
     notice,
@@ -121,6 +121,16 @@ impl Receive for Inbox {
             Received::Duplicate => self.metrics.count(&account.channel, Direction::In, Fate::Deduped),
         }
         Ok(received)
+    }
+
+    async fn report(
+        &self,
+        account: &AccountKey,
+        receipt: String,
+        report: Report,
+    ) -> Result<(), ReceiveError> {
+        let kept = self.outbox.report(account, receipt, report).await;
+        kept.map_err(ReceiveError::Store)
     }
 }
 

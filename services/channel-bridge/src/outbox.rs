@@ -24,7 +24,7 @@ use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
 use crate::{
-    adapter::{AccountKey, Capabilities, Limits},
+    adapter::{AccountKey, Capabilities, Limits, Report},
     metrics::{Direction, Fate, Metrics},
     store::StoreError,
 };
@@ -97,6 +97,19 @@ impl Outbox {
             self.wake(&account).notify_one();
         }
         Ok(Enqueued { id, duplicate })
+    }
+
+    /// Keeps how far a message came, by its receipt.
+    pub(crate) async fn report(
+        &self,
+        account: &AccountKey,
+        receipt: String,
+        report: Report,
+    ) -> Result<(), StoreError> {
+        let kept = self
+            .store
+            .report(account.clone(), receipt, report, self.clock.now());
+        kept.await
     }
 
     /// What wakes the worker of an account.

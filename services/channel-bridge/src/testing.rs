@@ -1,6 +1,7 @@
 //! What the tests of several modules share: a platform that does as it is told, and a session service that remembers.
 
 mod deps;
+mod heard;
 mod memory;
 mod recorded;
 
@@ -19,13 +20,13 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use self::{deps::deps, memory::Memory};
+pub(crate) use self::{deps::deps, heard::Heard, memory::Memory};
 use crate::{
     account::supervisor::{Lines, supervise},
     adapter::{
         AccountKey, Adapter, Capabilities, Case, ChatKind, Ended, FetchError, Hints, InboundMessage,
-        InboundSink, Limits, Link, Origin, Preview, PreviewError, Progress, Rate, Receipt, Receive,
-        ReceiveError, Received, Remote, SendError, SendPart, Shown, TextLimit, TextShape, TextUnit, Typing,
+        InboundSink, Limits, Link, Origin, Preview, PreviewError, Progress, Rate, Receipt, Receive, Remote,
+        SendError, SendPart, Shown, TextLimit, TextShape, TextUnit, Typing,
     },
     id::{Address, MessageId},
     media::MediaReader,
@@ -121,43 +122,6 @@ pub(crate) async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T
 pub(crate) fn previews(stores: &Stores, session: &Arc<Memory>, outbox: &Outbox) -> Previews {
     let (session, outbox, metrics) = (session.clone(), outbox.clone(), Metrics::default());
     Previews::new(stores, session, outbox, Clock::system(), metrics, Drain::new())
-}
-
-/// A way in that keeps what came in memory.
-#[derive(Debug, Default)]
-pub(crate) struct Heard {
-    /// What came in, each id once.
-    pub(crate) messages: Mutex<Vec<InboundMessage>>,
-    /// How often it fails before it commits anything.
-    pub(crate) failures: Mutex<u32>,
-}
-
-impl Heard {
-    pub(crate) fn texts(&self) -> Vec<String> {
-        self.messages
-            .lock()
-            .unwrap()
-            .iter()
-            .map(|message| message.content.words())
-            .collect()
-    }
-}
-
-#[async_trait]
-impl Receive for Heard {
-    async fn receive(&self, _: &AccountKey, message: InboundMessage) -> Result<Received, ReceiveError> {
-        let mut failures = self.failures.lock().unwrap();
-        if *failures > 0 {
-            *failures -= 1;
-            return Err(ReceiveError::Full);
-        }
-        let mut heard = self.messages.lock().unwrap();
-        if heard.iter().any(|known| known.message_id == message.message_id) {
-            return Ok(Received::Duplicate);
-        }
-        heard.push(message);
-        Ok(Received::Stored)
-    }
 }
 
 /// What a [`Puppet`] does with the next connection or part.

@@ -9,6 +9,7 @@ use super::{
     AccountKey, Progress,
     message::{InboundMessage, ROLES_MAX},
     remarks::{Remark, Remarks},
+    report::Report,
 };
 use crate::{id::ID_BYTES_MAX, step, store::StoreError};
 
@@ -40,6 +41,10 @@ pub(crate) enum ReceiveError {
 pub(crate) trait Receive: Send + Sync {
     /// Commits a message.
     async fn receive(&self, account: &AccountKey, message: InboundMessage) -> Result<Received, ReceiveError>;
+
+    /// Keeps how far a message of ours came, by the platform's id of it.
+    async fn report(&self, account: &AccountKey, receipt: String, report: Report)
+    -> Result<(), ReceiveError>;
 
     /// Takes what happened beside words, where it is not remembered in this process. `Some`: it is.
     fn remark(&self, _chat: &str, remark: Remark) -> Option<Remark> {
@@ -80,6 +85,19 @@ impl InboundSink {
         if let Some(remark) = self.inbox.remark(chat, remark) {
             self.remarks.note(chat, remark);
         }
+    }
+
+    /// The platform says how far a message of ours came, by the id that its receipt has; no other message of the account has the same.
+    /// Returns when it is kept.
+    ///
+    /// # Errors
+    /// When the id is outside its bounds, or when the store fails.
+    pub(crate) async fn report(&self, receipt: &str, report: Report) -> Result<(), ReceiveError> {
+        if receipt.is_empty() || receipt.len() > ID_BYTES_MAX {
+            return Err(ReceiveError::Invalid("a message's id must have 1 to 512 bytes"));
+        }
+        self.progress.heard();
+        self.inbox.report(&self.account, receipt.to_owned(), report).await
     }
 
     /// What to say about the connection.

@@ -8,7 +8,7 @@ use gatehouse_core::{Content, Timestamp, trace};
 use super::plan::Rest;
 use crate::{
     account::lease::Lease,
-    adapter::AccountKey,
+    adapter::{AccountKey, Report},
     id::{Address, DeliveryKey, MessageId},
     store::StoreError,
 };
@@ -19,6 +19,10 @@ pub(crate) const REST_KEPT: Duration = Duration::from_secs(3600);
 pub(crate) const RESTS_MAX: u32 = 256;
 /// Deliveries of one account that wait.
 pub(crate) const OUTBOX_WAITING_MAX: i64 = 10_000;
+
+/// Words of platforms on messages that are not known, of all accounts; the oldest give way. Between a message and its receipt are
+/// milliseconds, and a platform that calls us tells a few hundred things in that time at most.
+pub(crate) const EARLY_REPORTS_MAX: u32 = 512;
 
 /// Something to deliver.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -198,6 +202,12 @@ pub(crate) struct Counts {
     pub(crate) repeated: i64,
     /// Parts that count as sent although the platform never said so.
     pub(crate) unconfirmed: i64,
+    /// Parts that the platform took and could not deliver.
+    pub(crate) not_delivered: i64,
+    /// Parts that it delivered, also those that were read.
+    pub(crate) delivered: i64,
+    /// Parts that were read.
+    pub(crate) read: i64,
 }
 
 /// What is kept of what goes out. Steps that name a lease are refused with [`StoreError::NotHeld`] when the account belongs to
@@ -257,8 +267,17 @@ pub(crate) trait OutboxStore: Send + Sync + 'static {
     async fn drop_waiting(&self, chosen: Chosen, limit: u32, now: Timestamp) -> Result<Page, StoreError>;
     /// Makes a delivery of the rest that is kept for a chat. False: there is none. A repeat with the same key changes nothing.
     async fn more(&self, id: String, more: More, now: Timestamp) -> Result<bool, StoreError>;
+    /// The platform says how far a message came, by its receipt. What is said before the receipt is stored holds once it is; nothing takes
+    /// back what says more.
+    async fn report(
+        &self,
+        account: AccountKey,
+        receipt: String,
+        report: Report,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
     /// What waits and what was given up on.
     async fn counts(&self, account: AccountKey) -> Result<Counts, StoreError>;
-    /// Forgets what was settled before a time, and the rests of answers from before another.
+    /// Forgets what was settled before a time, and the rests of answers and words on unknown messages from before another.
     async fn prune(&self, before: Timestamp, rests_before: Timestamp) -> Result<(), StoreError>;
 }

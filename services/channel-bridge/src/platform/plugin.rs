@@ -11,6 +11,7 @@ mod entry;
 mod lives;
 mod login;
 mod media;
+mod report;
 mod stream;
 #[cfg(test)]
 mod tests;

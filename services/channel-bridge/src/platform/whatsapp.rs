@@ -164,6 +164,9 @@ impl Adapter for Whatsapp {
         if let Ok(api) = self.api() {
             hook::tell(&said.statuses, &api, inbound);
         }
+        if let Err(answer) = hook::keep(&said.statuses, inbound).await {
+            return Some(answer);
+        }
         for message in &said.messages {
             self.last
                 .learn(message.reply_to.as_str(), message.message_id.as_str());

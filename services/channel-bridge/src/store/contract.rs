@@ -7,6 +7,7 @@ pub(crate) mod outbox;
 pub(crate) mod pace;
 pub(crate) mod pairing;
 pub(crate) mod previews;
+pub(crate) mod reports;
 pub(crate) mod rests;
 
 use super::Stores;
@@ -39,6 +40,8 @@ macro_rules! every {
             outbox: who_lost_the_account_sends_settles_and_changes_nothing,
             previews: a_preview_is_kept_once_for_its_run_until_it_is_forgotten,
             previews: the_receipt_of_the_first_part_forgets_the_preview_of_its_run,
+            reports: what_a_platform_says_of_a_message_moves_it_forward_in_any_order_and_however_often,
+            reports: what_is_said_of_a_message_before_its_receipt_is_stored_holds_once_it_is,
             rests: a_delivery_waits_until_it_is_settled_or_dropped,
             rests: the_rest_of_an_answer_is_said_once_in_its_chat,
             rests: a_newer_rest_takes_the_place_of_an_older_one_and_a_stop_forgets_it,

@@ -7,6 +7,7 @@ mod outbox;
 mod pace;
 mod pairing;
 mod previews;
+mod reports;
 mod schema;
 mod waiting;
 

@@ -13,7 +13,7 @@ use crate::{
         lease::{Lease, LeasePolicy},
         store::{AccountStore, LeaseOwner, Remember},
     },
-    adapter::{AccountKey, InboundMessage, Received},
+    adapter::{AccountKey, InboundMessage, Received, Report},
     id::{ChatId, SenderId},
     inbox::store::{Adopted, InboxRow, InboxStore, Settlement},
     outbox::{
@@ -90,6 +90,7 @@ pass_on! {
         fn waiting(chosen: Chosen, after: i64, limit: u32) -> Page;
         fn drop_waiting(chosen: Chosen, limit: u32, now: Timestamp) -> Page;
         fn more(id: String, more: More, now: Timestamp) -> bool;
+        fn report(account: AccountKey, receipt: String, report: Report, now: Timestamp) -> ();
         fn counts(account: AccountKey) -> Counts;
         fn prune(before: Timestamp, rests_before: Timestamp) -> ();
     }

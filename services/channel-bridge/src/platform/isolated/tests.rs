@@ -24,7 +24,7 @@ use self::{
 use super::{Isolation, host};
 use crate::{
     account::AccountState,
-    adapter::{ChatKind, HttpHead, Origin, ParentChat, contract},
+    adapter::{ChatKind, HttpHead, Origin, ParentChat, Report, contract},
     platform::{Entry, Platforms},
     testing::{key, message, until},
 };
@@ -116,6 +116,18 @@ async fn what_happens_beside_words_comes_along_with_the_next_ones() {
         texts.iter().any(|text| text.contains("👍")).then_some(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn what_a_platform_says_of_a_message_is_kept_before_it_is_answered() {
+    let scene = Scene::start().await;
+    assert_eq!(scene.post("/report", &json!("m1")).await, 200);
+    assert_eq!(scene.post("/report", &json!("")).await, 400);
+    *scene.bench.heard.failures.lock().expect("failures") = 1;
+    assert_eq!(scene.post("/report", &json!("m2")).await, 503);
+
+    let kept = scene.bench.heard.reports.lock().expect("reports").clone();
+    assert_eq!(kept, [("m1".to_owned(), Report::Read)]);
 }
 
 #[tokio::test]

@@ -8,8 +8,8 @@ use std::{collections::VecDeque, time::Duration};
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use gatehouse_core::{Clock, client::Peer};
 use gatehouse_proto::channel::v1::{
-    Inbound, InboundCommitted, InboundRefused, Probe, RunAccountRequest, RunAccountResponse, SaveState,
-    SentMedia, ShowTyping, StartAccount, StateSaved, StopAccount,
+    Inbound, InboundCommitted, InboundRefused, Probe, Reported, RunAccountRequest, RunAccountResponse,
+    SaveState, SentMedia, ShowTyping, StartAccount, StateSaved, StopAccount,
     channel_adapter_client::ChannelAdapterClient, run_account_request::Message as Told,
     run_account_response::Message as Heard,
 };
@@ -23,7 +23,7 @@ use super::{
     calls::{Ask, Calls},
     login,
     media::{self, MESSAGE_BYTES_MAX},
-    wire,
+    report, wire,
 };
 use crate::{
     account::AccountState,
@@ -62,6 +62,7 @@ pub(super) struct Account<'a> {
 enum Work {
     Inbound(Box<Inbound>),
     Save(SaveState),
+    Reported(Reported),
 }
 
 /// A part whose files the plugin has, or not.
@@ -239,6 +240,7 @@ impl<'a> Running<'a> {
             Some(Heard::Rooms(rooms)) => link.progress.show_rooms(wire::rooms(rooms.rooms)),
             Some(Heard::Inbound(inbound)) => self.work.push_back(Work::Inbound(inbound)),
             Some(Heard::Save(save)) => self.work.push_back(Work::Save(save)),
+            Some(Heard::Reported(said)) => self.work.push_back(Work::Reported(said)),
             Some(Heard::Part(answered)) => self.calls.part(answered).map_err(nonsense)?,
             Some(Heard::Preview(answered)) => self.calls.preview(answered).map_err(nonsense)?,
             Some(Heard::Reaction(answered)) => self.calls.reaction(answered).map_err(nonsense)?,
@@ -265,6 +267,7 @@ impl<'a> Running<'a> {
         Some(match self.work.pop_front()? {
             Work::Inbound(said) => take(inbound, clock, *said).boxed(),
             Work::Save(save) => keep(state, save).boxed(),
+            Work::Reported(said) => report::take(inbound, said).boxed(),
         })
     }
 }

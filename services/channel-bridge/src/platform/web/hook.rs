@@ -47,17 +47,20 @@ pub(in crate::platform) async fn commit(inbound: &InboundSink, said: Vec<Inbound
             Ok(_) => {}
             // Said again it would be no better.
             Err(ReceiveError::Invalid(problem)) => tracing::warn!(problem, "a message was left out"),
-            Err(error @ (ReceiveError::Full | ReceiveError::Store(_))) => {
-                tracing::warn!(problem = %Chain(&error), "a message cannot be taken yet; the platform is not told that it was");
-                let refused = refuse(503, "UNAVAILABLE", "the message could not be stored; try again");
-                return HttpAnswer {
-                    retry_after: Some(5),
-                    ..refused
-                };
-            }
+            Err(error @ (ReceiveError::Full | ReceiveError::Store(_))) => return later(&error),
         }
     }
     answer(200, &json!({}))
+}
+
+/// Nothing of a post counts as taken, and the platform posts it again.
+pub(in crate::platform) fn later(error: &ReceiveError) -> HttpAnswer {
+    tracing::warn!(problem = %Chain(error), "what was posted cannot be taken yet; the platform is not told that it was");
+    let refused = refuse(503, "UNAVAILABLE", "the message could not be stored; try again");
+    HttpAnswer {
+        retry_after: Some(5),
+        ..refused
+    }
 }
 
 pub(in crate::platform) fn refuse(status: u16, code: &str, message: &str) -> HttpAnswer {

@@ -13,9 +13,9 @@ use super::{
 };
 use crate::{
     account::progress::Topic,
-    adapter::{HttpAnswer, HttpHead, HttpRequest, InboundMessage, InboundSink, Remark},
+    adapter::{HttpAnswer, HttpHead, HttpRequest, InboundMessage, InboundSink, ReceiveError, Remark, Report},
     id::Address,
-    platform::web::hook::{BODY_BYTES_MAX, is_signed, refuse},
+    platform::web::hook::{BODY_BYTES_MAX, is_signed, later, refuse},
 };
 
 const SIGNATURE: &str = "x-hub-signature-256";
@@ -122,6 +122,30 @@ pub(super) fn read(config: &WhatsappConfig, request: &HttpRequest) -> Result<Sai
             .extend(statuses.filter_map(|status| Status::deserialize(status).ok()));
     }
     Ok(said)
+}
+
+/// Keeps how far messages came that Meta had taken. What Meta calls otherwise says nothing beyond the receipt.
+///
+/// # Errors
+/// The answer by which Meta posts all of it again.
+pub(super) async fn keep(statuses: &[Status], inbound: &InboundSink) -> Result<(), HttpAnswer> {
+    for status in statuses {
+        let report = match status.status.as_str() {
+            "failed" => Report::NotDelivered,
+            "delivered" => Report::Delivered,
+            // A voice note that was heard.
+            "read" | "played" => Report::Read,
+            _ => continue,
+        };
+        match inbound.report(&status.id, report).await {
+            Ok(()) => {}
+            Err(ReceiveError::Invalid(problem)) => {
+                tracing::warn!(problem, "a status of WhatsApp was left out")
+            }
+            Err(error) => return Err(later(&error)),
+        }
+    }
+    Ok(())
 }
 
 /// What became of messages that Meta had taken: who was not reached is told to the operator.

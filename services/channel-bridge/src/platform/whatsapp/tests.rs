@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::Whatsapp;
 use crate::{
     account::State,
-    adapter::{Adapter, FetchError, HttpAnswer, HttpHead, HttpRequest, Typing, contract},
+    adapter::{Adapter, FetchError, HttpAnswer, HttpHead, HttpRequest, Report, Typing, contract},
     outbox::store::Counts,
     platform::isolated,
     store::Stores,

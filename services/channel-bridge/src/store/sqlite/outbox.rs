@@ -4,10 +4,10 @@ use async_trait::async_trait;
 use gatehouse_core::{Content, Timestamp, trace};
 use rusqlite::{Connection, Row, Transaction, params};
 
-use super::{Sqlite, accounts::held, enqueue::enqueue, previews, waiting};
+use super::{Sqlite, accounts::held, enqueue::enqueue, previews, reports, waiting};
 use crate::{
     account::lease::Lease,
-    adapter::AccountKey,
+    adapter::{AccountKey, Report},
     id::{Address, DeliveryKey, MessageId},
     outbox::{
         plan::Rest,
@@ -112,6 +112,18 @@ impl OutboxStore for Sqlite {
         self.0.write(move |tx| waiting::more(tx, id, more, now)).await
     }
 
+    async fn report(
+        &self,
+        account: AccountKey,
+        receipt: String,
+        report: Report,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.0
+            .write(move |tx| reports::keep(tx, &account, &receipt, report, now))
+            .await
+    }
+
     async fn counts(&self, account: AccountKey) -> Result<Counts, StoreError> {
         self.0.read(move |connection| counts(connection, &account)).await
     }
@@ -121,7 +133,7 @@ impl OutboxStore for Sqlite {
             .write(move |tx| {
                 tx.execute("DELETE FROM outbox WHERE settled_at < ?1", [before])?;
                 tx.execute("DELETE FROM outbox_rest WHERE created_at < ?1", [rests_before])?;
-                Ok(())
+                reports::prune(tx, rests_before)
             })
             .await
     }
@@ -272,6 +284,9 @@ fn part_sent(tx: &Transaction<'_>, seq: i64, position: u32, sent: &Sent) -> Resu
          WHERE delivery = ?1 AND position = ?2",
     )?
     .execute(params![seq, position, sent.receipt, sent.at, sent.unconfirmed])?;
+    if let Some(receipt) = &sent.receipt {
+        reports::catch_up(tx, seq, position, receipt)?;
+    }
     if position == 0 {
         previews::replaced(tx, seq)?;
         // By it an answer to us is told from a message of somebody's own. Whoever reads a long answer may begin to write
@@ -367,6 +382,7 @@ fn counts(connection: &Connection, account: &AccountKey) -> Result<Counts, Store
              -- scans: the index holds what is doubtful of seven days, and a status asks for it",
         )?
         .query_row(place, |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let [not_delivered, delivered, read] = reports::counts(connection, account)?;
     Ok(Counts {
         waiting,
         parts,
@@ -374,5 +390,8 @@ fn counts(connection: &Connection, account: &AccountKey) -> Result<Counts, Store
         dead,
         repeated,
         unconfirmed,
+        not_delivered,
+        delivered,
+        read,
     })
 }

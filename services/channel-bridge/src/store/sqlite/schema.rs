@@ -187,6 +187,23 @@ CREATE TABLE preview (
 ) WITHOUT ROWID;
 CREATE INDEX preview_by_age ON preview (posted_at);
 ",
+    "
+-- What the platform said later of what it took: 0 nothing, 1 it reached nobody, 2 it was delivered, 3 it was read.
+ALTER TABLE outbox_part ADD COLUMN report INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX outbox_part_receipt ON outbox_part (receipt) WHERE receipt IS NOT NULL;
+CREATE INDEX outbox_part_reported ON outbox_part (delivery) WHERE report <> 0;
+
+-- The same of messages whose receipt is not stored yet, or which are not ours.
+CREATE TABLE early_report (
+    channel TEXT NOT NULL,
+    account TEXT NOT NULL,
+    receipt TEXT NOT NULL,
+    report INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (channel, account, receipt)
+) WITHOUT ROWID;
+CREATE INDEX early_report_by_age ON early_report (at);
+",
 ];
 
 /// The schema that this version writes.

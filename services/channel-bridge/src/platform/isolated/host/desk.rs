@@ -19,7 +19,7 @@ use crate::{
         folded::{Values, fold, unfold},
         store::{ENTRIES_MAX, Remember},
     },
-    adapter::{AccountKey, InboundMessage, Receive, ReceiveError, Received, Remark},
+    adapter::{AccountKey, InboundMessage, Receive, ReceiveError, Received, Remark, Report},
     store::StoreError,
 };
 
@@ -111,6 +111,17 @@ impl Receive for Desk {
             Some(Word::Refused { reason, again: false }) => {
                 tracing::warn!(reason, "a message was refused");
                 Err(ReceiveError::Invalid("the message is outside its bounds"))
+            }
+            Some(Word::Refused { again: true, .. }) | None => Err(ReceiveError::Full),
+        }
+    }
+
+    async fn report(&self, _: &AccountKey, receipt: String, report: Report) -> Result<(), ReceiveError> {
+        let word = self.ask(|seq| said::report(seq, receipt, report)).await;
+        match word {
+            Some(Word::Kept { .. }) => Ok(()),
+            Some(Word::Refused { again: false, .. }) => {
+                Err(ReceiveError::Invalid("the message's id is outside its bounds"))
             }
             Some(Word::Refused { again: true, .. }) | None => Err(ReceiveError::Full),
         }

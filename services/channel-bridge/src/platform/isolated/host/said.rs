@@ -11,8 +11,9 @@ use gatehouse_proto::{
     channel::v1::{
         ChatKind as WireKind, HttpAnswered, Inbound, InboundChat, InboundSender, NameCase, Notice,
         NoticeTopic, ParentChat as WireParent, PartAnswered, PartRetry, PartSent, PreviewAnswered, Remarked,
-        Room as WireRoom, RoomState as WireState, SendPart as WirePart, SentMedia, ShowPreview, TakeHttp,
-        part_answered, preview_answered, remarked, run_account_response::Message as Said,
+        ReportState, Reported, Room as WireRoom, RoomState as WireState, SendPart as WirePart, SentMedia,
+        ShowPreview, TakeHttp, part_answered, preview_answered, remarked,
+        run_account_response::Message as Said,
     },
     common::v1::Choice as WireChoice,
 };
@@ -25,7 +26,7 @@ use crate::{
     },
     adapter::{
         ChatKind, HttpAnswer, HttpHead, HttpRequest, InboundMessage, Preview, PreviewError, Receipt, Remark,
-        SendError, SendPart, Shown,
+        Report, SendError, SendPart, Shown,
     },
     id::{Address, DeliveryKey, MessageId},
 };
@@ -104,6 +105,19 @@ pub(super) fn remark(chat: String, remark: Remark) -> Said {
     Said::Remarked(Remarked {
         chat,
         remark: Some(remark),
+    })
+}
+
+pub(super) fn report(seq: u64, message_id: String, report: Report) -> Said {
+    let state = match report {
+        Report::NotDelivered => ReportState::NotDelivered,
+        Report::Delivered => ReportState::Delivered,
+        Report::Read => ReportState::Read,
+    };
+    Said::Reported(Reported {
+        seq,
+        message_id,
+        state: state.into(),
     })
 }
 

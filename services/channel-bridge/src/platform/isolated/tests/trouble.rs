@@ -11,8 +11,8 @@ use crate::{
     account::AccountState,
     adapter::{
         Adapter, Capabilities, Ended, FetchError, HttpAnswer, HttpHead, HttpRequest, InboundMessage,
-        InboundSink, Limits, Link, Liveness, Preview, PreviewError, Previews, Rate, Receipt, Remark, Remote,
-        SendPart, Shown, TextLimit, TextShape, TextUnit,
+        InboundSink, Limits, Link, Liveness, Preview, PreviewError, Previews, Rate, Receipt, ReceiveError,
+        Remark, Remote, Report, SendPart, Shown, TextLimit, TextShape, TextUnit,
     },
     media::MediaReader,
     platform::{Deps, Platform},
@@ -171,6 +171,11 @@ impl Adapter for Software {
                 inbound.remark(body["chat"].as_str().expect("a chat"), Remark::Reacted(reacted));
                 200
             }
+            "/report" => match inbound.report(body.as_str().expect("an id"), Report::Read).await {
+                Ok(()) => 200,
+                Err(ReceiveError::Invalid(_)) => 400,
+                Err(_) => 503,
+            },
             "/remember" => {
                 let note = body.as_str().expect("a note").as_bytes().to_vec();
                 self.state.put(NOTE, note).await.map_or(503, |()| 200)

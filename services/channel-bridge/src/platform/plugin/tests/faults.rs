@@ -9,14 +9,14 @@ use gatehouse_core::{
     content::{Block, Media, MediaSource},
 };
 use gatehouse_proto::{
-    channel::v1::{Heard, Inbound, SaveState, run_account_response::Message as Said},
+    channel::v1::{Heard, Inbound, ReportState, Reported, SaveState, run_account_response::Message as Said},
     common::v1::{Block as WireBlock, Content as WireContent, MediaBlock, block},
 };
 
 use super::room::{Manner, Room, inbound};
 use crate::{
     account::State,
-    adapter::{FetchError, HttpHead, HttpRequest, Preview},
+    adapter::{FetchError, HttpHead, HttpRequest, Preview, Report},
     outbox::store::NewDelivery,
     testing::{Bench, delivery, key, stores, until},
 };
@@ -67,6 +67,39 @@ async fn an_account_is_told_how_it_is_configured_and_what_it_remembered() {
     );
     assert_eq!((starts[0].state.len(), &*starts[1].state), (0, &b"offset 7"[..]));
     assert_eq!(starts[0].http_path, "/webhooks/webhook/a");
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn how_far_a_message_came_is_kept_in_bounds_and_what_is_not_known_of_it_passed_over() {
+    let (room, bench) = scene().await;
+    let tell = async |message_id: String, state: i32| {
+        let told = room.tell(|seq| {
+            Said::Reported(Reported {
+                seq,
+                message_id,
+                state,
+            })
+        });
+        told.await.expect("a stream").await
+    };
+
+    assert_eq!(tell("m1".into(), ReportState::Read.into()).await, Ok(true));
+    assert_eq!(
+        tell("m2".into(), ReportState::NotDelivered.into()).await,
+        Ok(true)
+    );
+    assert_eq!(tell("m3".into(), 99).await, Ok(true), "of a newer version");
+    let long = "x".repeat(513);
+    assert_eq!(
+        tell(long, ReportState::Read.into()).await,
+        Ok(true),
+        "passed over"
+    );
+
+    let kept = bench.heard.reports.lock().expect("reports").clone();
+    let wanted = [("m1", Report::Read), ("m2", Report::NotDelivered)];
+    assert_eq!(kept, wanted.map(|(id, report)| (id.to_owned(), report)));
     bench.stop().await;
 }
 

@@ -113,6 +113,42 @@ async fn a_person_who_hides_their_number_is_known_and_answered_by_the_id_for_thi
 }
 
 #[tokio::test]
+async fn a_status_is_the_word_on_a_message_that_meta_took_and_is_posted_again_until_it_is_kept() {
+    let scene = Scene::start().await;
+    let statuses = |words: &[(&str, &str)]| {
+        let statuses: Vec<Value> = words
+            .iter()
+            .map(|(id, word)| json!({"id": id, "status": word, "timestamp": "1790000000", "recipient_id": ANNA}))
+            .collect();
+        post(ANNA, &[], json!({"statuses": statuses, "messages": []}))
+    };
+    let all = statuses(&[
+        ("wamid.1", "read"),
+        ("wamid.1", "delivered"),
+        ("wamid.1", "sent"),
+        ("wamid.2", "played"),
+        ("", "read"),
+        ("wamid.3", "failed"),
+        ("wamid.4", "of a newer version"),
+    ]);
+    *scene.bench.heard.failures.lock().unwrap() = 1;
+
+    let refused = scene.posts(&all).await;
+    assert_eq!((refused.status, refused.retry_after), (503, Some(5)));
+    assert_eq!(scene.posts(&all).await.status, 200);
+
+    let kept = scene.bench.heard.reports.lock().unwrap().clone();
+    let wanted = [
+        ("wamid.1", Report::Read),
+        ("wamid.1", Report::Delivered),
+        ("wamid.2", Report::Read),
+        ("wamid.3", Report::NotDelivered),
+    ];
+    assert_eq!(kept, wanted.map(|(id, report)| (id.to_owned(), report)));
+    scene.bench.stop().await;
+}
+
+#[tokio::test]
 async fn what_was_taken_and_not_delivered_is_told_to_the_operator_with_the_next_step() {
     let scene = Scene::start().await;
     scene.is(State::Connected).await;
