@@ -98,3 +98,42 @@ async fn of_a_token_that_ran_out_the_operator_is_told_and_no_secret_is_anywhere(
         assert!(!gateway.log().contains(secret), "a secret is in the log");
     }
 }
+
+#[tokio::test]
+async fn what_meta_says_of_a_message_later_is_counted_and_outlives_a_restart() {
+    let cloud = Cloud::start().await;
+    let gateway = Gateway::start(&with_an_answer_each(&config(&cloud))).await;
+    let said = post(ANNA, &[text(ANNA, "wamid.1", "hello there")], json!({}));
+    until("a number that is there", async || {
+        (posted(&cloud, &gateway, &said).await == 200).then_some(())
+    })
+    .await;
+    let answer = until("the answer", async || cloud.seen().first().cloned()).await;
+
+    // In the order in which Meta sometimes posts them; of another number's message nothing is counted.
+    let statuses: Vec<Value> = [
+        (&*answer.id, "read"),
+        (&answer.id, "delivered"),
+        ("wamid.of-another", "failed"),
+    ]
+    .iter()
+    .map(|(id, status)| json!({"id": id, "status": status, "timestamp": "1790000000", "recipient_id": ANNA}))
+    .collect();
+    let told = post(ANNA, &[], json!({"statuses": statuses}));
+    assert_eq!(posted(&cloud, &gateway, &told).await, 200);
+
+    let counts = async |gateway: &Gateway| {
+        let operator = Client::plain(gateway, ALL).await;
+        until("what was counted", async || {
+            let status = operator.call("channels.status", json!({})).await.ok()?;
+            let account = &status["channelAccounts"]["whatsapp"][0];
+            let counts =
+                ["deliveredCount", "readCount", "notDeliveredCount"].map(|name| account[name].as_i64());
+            (counts[0] == Some(1)).then_some(counts)
+        })
+        .await
+    };
+    assert_eq!(counts(&gateway).await, [1, 1, 0].map(Some));
+    let gateway = gateway.restart().await;
+    assert_eq!(counts(&gateway).await, [1, 1, 0].map(Some));
+}

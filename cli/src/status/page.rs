@@ -97,6 +97,7 @@ pub(super) struct Account {
     pub(super) last_inbound_at: Option<i64>,
     pub(super) outbox_count: i64,
     pub(super) dead_letter_count: i64,
+    pub(super) not_delivered_count: i64,
     pub(super) isolated: bool,
 }
 
@@ -134,11 +135,18 @@ impl Account {
         format!("{}{apart}", self.state)
     }
 
-    /// What somebody should know of it: what is wrong now, the rooms that it is kept out of, what is not as configured.
+    /// What somebody should know of it: what is wrong now, the rooms that it is kept out of, what reached nobody, what is not as
+    /// configured.
     pub(super) fn detail(&self) -> String {
         let rooms = self.rooms.iter().filter_map(Room::problem);
         let parts = self.last_error.iter().cloned().chain(rooms);
+        let undelivered = match self.not_delivered_count {
+            0 => None,
+            1 => Some("1 message of the last 7 days reached nobody".to_owned()),
+            count => Some(format!("{count} messages of the last 7 days reached nobody")),
+        };
         let parts = parts
+            .chain(undelivered)
             .chain(self.notices.iter().cloned())
             .chain(self.warning.clone());
         parts.collect::<Vec<_>>().join(" | ")

@@ -92,6 +92,14 @@ impl AccountLabels {
     }
 }
 
+/// Bounded by the accounts that are configured and three states.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReportLabels {
+    channel: String,
+    account: String,
+    state: &'static str,
+}
+
 /// How an account is when somebody scrapes.
 #[derive(Debug)]
 pub(crate) struct AccountState {
@@ -141,6 +149,7 @@ pub(crate) struct Metrics {
     waiting_parts: Family<AccountLabels, Gauge>,
     oldest: Family<AccountLabels, Gauge<f64, AtomicU64>>,
     dead: Family<AccountLabels, Gauge>,
+    reported: Family<ReportLabels, Gauge>,
 }
 
 impl Default for Metrics {
@@ -160,6 +169,7 @@ impl Default for Metrics {
             waiting_parts: Family::default(),
             oldest: Family::default(),
             dead: Family::default(),
+            reported: Family::default(),
         }
     }
 }
@@ -235,6 +245,11 @@ impl Metrics {
             "Replies of the last days that were given up on",
             self.dead.clone(),
         );
+        registry.register(
+            "reported_parts",
+            "Parts of the last days by what the platform said of them after it took them",
+            self.reported.clone(),
+        );
     }
 
     /// How the accounts are at `now`. Those that are no longer configured are on no page.
@@ -249,6 +264,7 @@ impl Metrics {
             family.clear();
         }
         self.oldest.clear();
+        self.reported.clear();
         for AccountState {
             key,
             up,
@@ -268,6 +284,19 @@ impl Metrics {
             self.dead.get_or_create(&labels).set(counts.dead);
             let waited = counts.oldest_at.map(|since| now.since(since)).unwrap_or_default();
             self.oldest.get_or_create(&labels).set(waited.as_secs_f64());
+            for (state, parts) in [
+                ("delivered", counts.delivered),
+                ("read", counts.read),
+                ("not_delivered", counts.not_delivered),
+            ] {
+                let AccountLabels { channel, account } = labels.clone();
+                let labels = ReportLabels {
+                    channel,
+                    account,
+                    state,
+                };
+                self.reported.get_or_create(&labels).set(parts);
+            }
         }
     }
 

@@ -53,6 +53,19 @@ fn an_account_shows_when_it_last_heard_something() {
 }
 
 #[test]
+fn an_account_says_how_many_messages_the_platform_could_not_deliver() {
+    for (count, told) in [
+        (0, ""),
+        (1, "1 message of the last 7 days reached nobody | why"),
+        (3, "3 messages of the last 7 days reached nobody | why"),
+    ] {
+        let account = json!({"accountId": "home", "state": "connected", "notDeliveredCount": count, "notices": ["why"]});
+        let account: Account = serde_json::from_value(account).unwrap();
+        assert_eq!(account.detail(), if count == 0 { "why" } else { told });
+    }
+}
+
+#[test]
 fn an_account_that_is_kept_out_of_a_room_says_which_why_and_what_to_do() {
     let accounts = serde_json::from_value(json!({
         "ts": 100_000,

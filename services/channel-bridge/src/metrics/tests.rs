@@ -26,6 +26,8 @@ fn accounts_are_shown_with_what_waits_for_as_long_as_they_are_configured() {
         parts: 5,
         oldest_at: Some(Timestamp::from_ms(1_000)),
         dead: 1,
+        delivered: 3,
+        read: 2,
         ..Counts::default()
     };
 
@@ -45,6 +47,9 @@ fn accounts_are_shown_with_what_waits_for_as_long_as_they_are_configured() {
         "gatehouse_channel_waiting_parts{channel=\"irc\",account=\"home\"} 5",
         "gatehouse_channel_oldest_waiting_seconds{channel=\"irc\",account=\"home\"} 30.0",
         "gatehouse_channel_dead_letters{channel=\"irc\",account=\"home\"} 1",
+        "gatehouse_channel_reported_parts{channel=\"irc\",account=\"home\",state=\"delivered\"} 3",
+        "gatehouse_channel_reported_parts{channel=\"irc\",account=\"home\",state=\"read\"} 2",
+        "gatehouse_channel_reported_parts{channel=\"irc\",account=\"home\",state=\"not_delivered\"} 0",
         "gatehouse_channel_inbox_waiting{channel=\"irc\",account=\"home\"} 3",
         "gatehouse_channel_parts_total{channel=\"irc\",account=\"home\"} 2",
         "gatehouse_channel_restarts_total{channel=\"irc\",account=\"home\"} 1",
