@@ -128,6 +128,15 @@ test("openai: what the model writes is what is read, letter by letter", async ()
   assert.equal(deltas.join(""), ODD.join(""));
 });
 
+test("openai: what a model thought without saying so is no answer, where all of it is answered at once", async () => {
+  const thinks = words("They", " greet me.", "</think>\n\n", "Hello", " there");
+  model.next(thinks, thinks);
+  const { message } = (await openai.chat.completions.create({ model: "openclaw", messages: user("hi") })).choices[0];
+  assert.deepEqual([message.content, message.reasoning_content], ["Hello there", "They greet me."]);
+  const { output, output_text } = await openai.responses.create({ model: "openclaw", input: "hi" });
+  assert.deepEqual([output.map(({ type }) => type), output_text], [["reasoning", "message"], "Hello there"]);
+});
+
 test("openai: tokens come when the model writes them, and not later", async () => {
   const seen = [];
   model.next({ ...words("a", "b", "c", "d"), heard: (n) => until(`word ${n}`, () => seen.length === n || undefined) });

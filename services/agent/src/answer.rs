@@ -3,7 +3,7 @@
 
 use gatehouse_core::content::{Block, Content, Json, Thinking, ToolCall};
 use gatehouse_proto::agent::v1::{
-    RunTurnResponse, TextDelta, ThinkingDelta, ToolCallDelta, run_turn_response::Event,
+    RunTurnResponse, TextDelta, TextWasThinking, ThinkingDelta, ToolCallDelta, run_turn_response::Event,
 };
 use tokio::{sync::mpsc, time::Instant};
 
@@ -135,10 +135,11 @@ impl Answer {
         bounded(&self.thinking)
     }
 
-    /// All that was said so far turned out to be thinking. The caller is told with the whole message.
-    pub(crate) fn was_thinking(&mut self) {
+    /// All that was said so far turned out to be thinking.
+    pub(crate) async fn was_thinking(&mut self) {
         self.thinking.push_str(&std::mem::take(&mut self.text));
         self.was_rewritten = true;
+        self.send(Event::TextWasThinking(TextWasThinking {})).await;
     }
 
     /// Something about the turn that is no part of the answer.

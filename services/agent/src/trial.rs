@@ -198,6 +198,10 @@ impl Read {
         match event {
             Some(Event::TextDelta(delta)) => self.text.push_str(&delta.text),
             Some(Event::ThinkingDelta(_)) => self.thought = true,
+            Some(Event::TextWasThinking(_)) => {
+                self.text.clear();
+                self.thought = true;
+            }
             Some(Event::Completed(completed)) => self.usage = completed.usage,
             Some(Event::Failed(failed)) => self.failed = Some(failed),
             _ => {}

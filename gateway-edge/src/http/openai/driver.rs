@@ -1,7 +1,7 @@
 //! What all endpoints with a turn have in common: a request is read, a turn begun, and its pieces told in the endpoint's own form, whole
 //! or as they come.
 
-use std::{collections::VecDeque, convert::Infallible, sync::Arc, time::Duration};
+use std::{collections::VecDeque, convert::Infallible, mem, sync::Arc, time::Duration};
 
 use axum::{body::Body, response::Response};
 use bytes::Bytes;
@@ -142,10 +142,42 @@ async fn answer<F: Form>(
     }
 }
 
+/// Hands pieces of a whole answer on. Text waits for what comes behind it: it may turn out to be thinking.
+struct Gathering<F> {
+    form: F,
+    text: String,
+}
+
+impl<F: Form> Gathering<F> {
+    fn take(&mut self, piece: Piece) {
+        if let Some(text) = &piece.text {
+            return self.text.push_str(text);
+        }
+        let text = Some(mem::take(&mut self.text)).filter(|text| !text.is_empty());
+        let before = if piece.text_was_thinking {
+            Piece {
+                thinking: text,
+                ..Piece::default()
+            }
+        } else {
+            Piece {
+                text,
+                ..Piece::default()
+            }
+        };
+        for piece in [before, piece] {
+            self.form.take(piece, &mut VecDeque::new()); // nobody follows it
+        }
+    }
+}
+
 /// Waits for all of it.
-async fn whole_answer<F: Form>(mut turn: Turn, mut form: F) -> Result<Response, Refusal> {
+async fn whole_answer<F: Form>(mut turn: Turn, form: F) -> Result<Response, Refusal> {
     let mut started = Started::default();
-    let mut events = VecDeque::new();
+    let mut gathering = Gathering {
+        form,
+        text: String::new(),
+    };
     loop {
         match turn.next().await {
             Next::Piece(mut piece) => {
@@ -153,13 +185,12 @@ async fn whole_answer<F: Form>(mut turn: Turn, mut form: F) -> Result<Response, 
                     started = run.clone();
                 }
                 let ended = piece.end.take();
-                form.take(*piece, &mut events);
-                events.clear();
+                gathering.take(*piece);
                 if let Some(ended) = ended {
                     if let Some(refused) = ended.refusal() {
                         return Err(refused);
                     }
-                    let mut response = json(StatusCode::OK, &form.whole(&ended));
+                    let mut response = json(StatusCode::OK, &gathering.form.whole(&ended));
                     name(response.headers_mut(), &started);
                     return Ok(response);
                 }

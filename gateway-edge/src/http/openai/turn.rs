@@ -39,6 +39,8 @@ pub(super) struct Piece {
     pub(super) thinking: Option<String>,
     pub(super) tool_call: Option<CallPiece>,
     pub(super) end: Option<Ended>,
+    /// All text of the message so far was thinking. Of a stream nothing can be taken back.
+    pub(super) text_was_thinking: bool,
 }
 
 #[derive(Debug, Default, Clone, Deserialize)]

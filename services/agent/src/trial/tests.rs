@@ -76,6 +76,26 @@ async fn a_model_that_only_thinks_is_there() {
 }
 
 #[tokio::test]
+async fn what_a_model_thinks_without_saying_so_is_not_shown_as_its_word() {
+    let server = MockServer::start().await;
+    let piece = |text: &str| format!("data: {}\n\n", json!({"choices": [{"delta": {"content": text}}]}));
+    let body = [
+        piece("They ask me."),
+        piece("</think>\n\nready"),
+        "data: [DONE]\n\n".to_owned(),
+    ]
+    .concat();
+    Mock::given(method("POST"))
+        .respond_with(ResponseTemplate::new(200).set_body_raw(body, "text/event-stream"))
+        .mount(&server)
+        .await;
+
+    let tried = tried(&server.uri()).await;
+
+    assert_eq!((tried.ok, tried.text.as_deref()), (true, Some("ready")));
+}
+
+#[tokio::test]
 async fn what_a_provider_has_is_told_without_a_configuration() {
     let server = MockServer::start().await;
     Mock::given(path("/v1/models"))

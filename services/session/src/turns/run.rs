@@ -412,6 +412,10 @@ impl Run {
                 self.thinking.push(&text);
                 self.show_due();
             }
+            Event::TextWasThinking(agent::TextWasThinking {}) => match &mut self.summary {
+                Some(summary) => summary.clear(),
+                None => self.events.tap(&Piece::WasThinking), // the screens see the whole message at its end
+            },
             Event::ToolCallDelta(call) => return self.take_call(call).await,
             Event::Retrying(agent::Retrying {
                 attempt,

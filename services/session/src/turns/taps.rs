@@ -27,6 +27,8 @@ pub(crate) enum Piece {
         text: String,
     },
     Thinking(String),
+    /// All text of the message so far was thinking.
+    WasThinking,
     /// More of a call of one of the program's tools.
     Call(ToolCallDelta),
     /// Why the run is about to end without an answer.

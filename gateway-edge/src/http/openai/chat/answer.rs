@@ -55,6 +55,7 @@ impl Chat {
             thinking,
             tool_call,
             end,
+            text_was_thinking: _,
         } = piece;
         if let Some(run) = run {
             self.id = run.run_id; // a repeat may have begun another run

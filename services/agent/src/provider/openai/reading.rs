@@ -136,7 +136,7 @@ async fn hand_on(pieces: Vec<Piece>, answer: &mut Answer) -> Result<(), TooLong>
         match piece {
             Piece::Text(text) => answer.say(text).await?,
             Piece::Thinking(text) => answer.think(text).await?,
-            Piece::WasThinking => answer.was_thinking(),
+            Piece::WasThinking => answer.was_thinking().await,
             Piece::Call(call) => answer.call(call).await?,
         }
     }

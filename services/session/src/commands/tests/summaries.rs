@@ -1,5 +1,7 @@
 //! Summaries, the help, and what is only said.
 
+use gatehouse_proto::agent::v1::{TextWasThinking, run_turn_response::Event};
+
 use super::*;
 
 #[tokio::test]
@@ -26,6 +28,9 @@ async fn after_a_summary_models_read_it_in_the_place_of_what_was_said_before() {
         asked[2]
     );
     say(&running, "r3", "meanwhile").await;
+    // A model that thinks without saying so: none of it belongs into the summary.
+    call.text("She greets me.").await;
+    call.event(Event::TextWasThinking(TextWasThinking {})).await;
     call.text("Anna said hello.").await;
     call.done().await;
     let told = ended_with(&mut running, "r2").await;
@@ -35,7 +40,7 @@ async fn after_a_summary_models_read_it_in_the_place_of_what_was_said_before() {
     assert_eq!(call.request.run_id, "r3");
     let read = call.texts();
     assert!(
-        read[0].contains("summary") && read[0].contains("Anna said hello."),
+        read[0].contains("summary") && read[0].contains("Anna said hello.") && !read[0].contains("greets"),
         "{}",
         read[0]
     );

@@ -153,6 +153,10 @@ impl Reading {
                 thinking: Some(thinking),
                 ..nothing
             },
+            Piece::WasThinking => proto::StreamTurnResponse {
+                text_was_thinking: Some(true),
+                ..nothing
+            },
             Piece::Call(call) => {
                 self.said = true;
                 call_piece(call)

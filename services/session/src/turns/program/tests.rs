@@ -2,7 +2,7 @@ use futures::StreamExt;
 use gatehouse_core::error::Failure;
 use gatehouse_core::{Content, Kind};
 use gatehouse_proto::agent::v1::run_turn_response::Event;
-use gatehouse_proto::agent::v1::{Completed, FailureKind, ToolCallDelta, turn_message};
+use gatehouse_proto::agent::v1::{Completed, FailureKind, TextWasThinking, ToolCallDelta, turn_message};
 use gatehouse_proto::session::v1::{self as proto, StreamTurnRequest, StreamTurnResponse};
 
 use super::*;
@@ -108,6 +108,35 @@ async fn a_program_reads_each_piece_by_itself_and_screens_see_the_same_turn() {
     assert_eq!(end.usage.map(|usage| (usage.input, usage.output)), Some((1, 2)));
     let shown = running.end_of("r1").await;
     assert_eq!(shown.session_key, started.session_key);
+}
+
+#[tokio::test]
+async fn a_program_is_told_when_what_it_read_was_thinking() {
+    let mut bench = Bench::new().await;
+    let running = bench.run("{}");
+    let mut stream = begin(&running, asks("r1", "hello")).await.unwrap();
+    let call = bench.call().await;
+    call.text("They greet me.").await;
+    call.event(Event::TextWasThinking(TextWasThinking {})).await;
+    call.text("Hello").await;
+    call.done().await;
+
+    let mut told = Vec::new();
+    loop {
+        let StreamTurnResponse {
+            text,
+            text_was_thinking,
+            end,
+            ..
+        } = next(&mut stream).await;
+        told.extend(text);
+        told.extend(text_was_thinking.map(|was| format!("was thinking: {was}")));
+        if end.is_some() {
+            break;
+        }
+    }
+
+    assert_eq!(told, ["They greet me.", "was thinking: true", "Hello"]);
 }
 
 #[tokio::test]

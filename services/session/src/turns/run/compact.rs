@@ -48,6 +48,11 @@ impl Summary {
             self.text.push_str(text);
         }
     }
+
+    /// What was pushed is no part of it.
+    pub(super) fn clear(&mut self) {
+        self.text.clear();
+    }
 }
 
 impl Run {
