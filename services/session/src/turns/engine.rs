@@ -68,7 +68,7 @@ pub(crate) struct Parts {
 #[derive(Clone, Debug)]
 pub(crate) struct Engine {
     shared: Shared,
-    order: Arc<Order>,
+    pub(super) order: Arc<Order>,
     runs: Arc<Runs>,
     settle: Arc<Settle>,
     intake: Arc<Intake>,
@@ -111,6 +111,7 @@ impl Engine {
         let runs = Arc::new(Runs::new(Arc::clone(&backlog)));
         let settle = Arc::new(Settle::new(
             shared.clone(),
+            Arc::clone(&order),
             Arc::clone(&runs),
             Arc::clone(&backlog),
             replies,

@@ -9,6 +9,7 @@ use tokio::time::{self, Instant};
 
 use super::announce::announce;
 use super::backlog::Backlog;
+use super::order::Order;
 use super::runs::Runs;
 use super::shared::Shared;
 use super::{Ended, Turn, tally};
@@ -18,6 +19,7 @@ use crate::id::RunId;
 #[derive(Debug)]
 pub(super) struct Settle {
     shared: Shared,
+    order: Arc<Order>,
     runs: Arc<Runs>,
     backlog: Arc<Backlog>,
     replies: Arc<Notify>,
@@ -25,9 +27,16 @@ pub(super) struct Settle {
 }
 
 impl Settle {
-    pub(super) fn new(shared: Shared, runs: Arc<Runs>, backlog: Arc<Backlog>, replies: Arc<Notify>) -> Self {
+    pub(super) fn new(
+        shared: Shared,
+        order: Arc<Order>,
+        runs: Arc<Runs>,
+        backlog: Arc<Backlog>,
+        replies: Arc<Notify>,
+    ) -> Self {
         Self {
             shared,
+            order,
             runs,
             backlog,
             replies,
@@ -67,7 +76,8 @@ impl Settle {
         }
     }
 
-    /// Waits until a run has ended, for at most `patience`. Answers the turn as it is then.
+    /// Waits until a run has ended and that is said, for at most `patience`. Answers the turn as it is then. Never called under a session's place
+    /// in the order.
     pub(super) async fn wait(&self, run: &RunId, patience: Duration) -> Result<Turn, Error> {
         let deadline = Instant::now() + patience;
         let mut changes = self.shared.signals.changes_of(run);
@@ -75,7 +85,12 @@ impl Settle {
             let waiting = self.waiting(run); // before the look, as the changes are, so that no end falls between
             let found = self.shared.stores.turns.find(run).await?;
             let turn = found.ok_or_else(|| Error::NoRun(run.to_string()))?;
-            if turn.state.is_terminal() || Instant::now() >= deadline {
+            if turn.state.is_terminal() {
+                // Stored, and perhaps not said yet: whoever stored it keeps the session's place until it is.
+                drop(self.order.of(&turn.key).await);
+                return Ok(turn);
+            }
+            if Instant::now() >= deadline {
                 return Ok(turn);
             }
             let untold = self.shared.untold_after().map(|after| Instant::now() + after);

@@ -235,6 +235,30 @@ async fn no_more_turns_run_than_are_allowed() {
 }
 
 #[tokio::test]
+async fn an_end_that_is_stored_is_said_before_somebody_who_waits_is_answered() {
+    let mut bench = Bench::new().await;
+    let mut running = bench.run("{}");
+    running.engine.submit(message("r1", "hi")).await.unwrap();
+    bench.call().await.done().await;
+    running.end_of("r1").await;
+
+    // As it is kept from the commit of an end until that is said.
+    let place = running.engine.order.of(&key("main")).await;
+    let run = RunId::new("r1");
+    let mut waiting = Box::pin(running.engine.wait(&run, PATIENCE));
+    assert!(
+        time::timeout(Duration::from_millis(100), &mut waiting)
+            .await
+            .is_err(),
+        "it is answered before the end is said"
+    );
+    drop(place);
+
+    let turn = within("the answer", waiting).await.unwrap();
+    assert_eq!(turn.state, TurnState::Done);
+}
+
+#[tokio::test]
 async fn somebody_who_waits_hears_of_the_end() {
     let mut bench = Bench::new().await;
     let running = bench.run("{}");
