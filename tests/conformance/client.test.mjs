@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { after, before, test } from "node:test";
+import { after, afterEach, before, test } from "node:test";
 import { GatewayClient } from "@openclaw/gateway-client";
 
 import { Gateway, until } from "./gateway.mjs";
@@ -10,6 +10,10 @@ import { Gateway, until } from "./gateway.mjs";
 let gateway;
 before(async () => (gateway = await Gateway.start()));
 after(() => gateway.stop());
+
+// Also behind a test that failed: a client that is left connects again for ever, and the process with it.
+const clients = [];
+afterEach(() => Promise.all(clients.splice(0).map((client) => client.stop())));
 
 /** A connected client, with everything it was told. */
 async function connect(options = {}) {
@@ -24,6 +28,7 @@ async function connect(options = {}) {
     onEvent: (event) => events.push(event),
     ...options,
   });
+  clients.push(client);
   client.start();
   const hello = await promise;
   return { client, hello, events };
@@ -36,7 +41,6 @@ test("says hello with the live method list and nothing it does not have", async 
   assert.ok(hello.features.methods.includes("chat.send"));
   assert.ok(!hello.features.methods.includes("config.patch"), "an admin method is not shown to a writer");
   assert.deepEqual([...hello.auth.scopes].sort(), ["operator.read", "operator.write"]);
-  await client.stop();
 });
 
 test("subscribes, sends and streams to exactly one end", async () => {
@@ -65,7 +69,6 @@ test("subscribes, sends and streams to exactly one end", async () => {
   });
   assert.deepEqual(rows, ["user", "assistant"]);
   assert.equal(ofRun().filter((e) => ["final", "error", "aborted"].includes(e.payload.state)).length, 1);
-  await client.stop();
 });
 
 test("numbers its events without a hole", async () => {
@@ -78,7 +81,6 @@ test("numbers its events without a hole", async () => {
 
   const numbers = events.filter((e) => e.seq !== undefined).map((e) => e.seq);
   assert.deepEqual(numbers, numbers.map((_, i) => numbers[0] + i));
-  await client.stop();
 });
 
 test("aborts a run at once, and hears its end before the answer", async () => {
@@ -93,14 +95,12 @@ test("aborts a run at once, and hears its end before the answer", async () => {
   const ended = events.some((e) => e.event === "chat" && e.payload.runId === idempotencyKey && e.payload.state === "aborted");
   assert.deepEqual(aborted, { ok: true, aborted: true, runIds: [idempotencyKey] });
   assert.ok(ended, "the end of the run comes before the answer");
-  await client.stop();
 });
 
 test("refuses what it does not know in the words that clients match", async () => {
   const { client } = await connect({ scopes: ["operator.admin"] });
 
   await assert.rejects(client.request("no.such.method", {}), /unknown method: no\.such\.method/);
-  await client.stop();
 });
 
 test("refuses a wrong token with a code that stops the client", async () => {
