@@ -56,27 +56,31 @@ pub(crate) struct Account {
 
 impl Plugin {
     pub(crate) async fn start() -> Self {
-        Self::with(Store::in_memory().expect("a store"), "127.0.0.1:0", true).await
+        Self::at(loopback().await, TOKEN, "127.0.0.1:0", true).await
     }
 
     /// One without a stand-in for Microsoft's hosts, at this address.
     pub(crate) async fn bare(address: &str) -> Self {
-        Self::with(Store::in_memory().expect("a store"), address, false).await
+        Self::at(loopback().await, TOKEN, address, false).await
     }
 
-    async fn with(store: Store, address: &str, stand_in: bool) -> Self {
+    /// One that a gateway reaches here, and which has this credential.
+    pub(crate) async fn of(gateway: TcpListener, token: &str) -> Self {
+        Self::at(gateway, token, "127.0.0.1:0", true).await
+    }
+
+    async fn at(gateway: TcpListener, token: &str, address: &str, stand_in: bool) -> Self {
         let microsoft = Microsoft::start().await;
-        let gateway = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let teams = TcpListener::bind(address).await.expect("a port");
         let (of_gateway, of_teams) = (
             gateway.local_addr().expect("an address"),
             teams.local_addr().expect("an address"),
         );
         let options = Options {
-            gateway: Server::new(Place::Tcp(gateway), Secret::new(TOKEN)),
+            gateway: Server::new(Place::Tcp(gateway), Secret::new(token)),
             teams,
             machine: Machine::default(),
-            store,
+            store: Store::in_memory().expect("a store"),
             services: stand_in.then(|| Services {
                 issuers: microsoft.issuers(),
                 hosts: Hosts::only(&microsoft.origin),
@@ -231,6 +235,11 @@ impl Account {
         .await;
         inbound
     }
+}
+
+/// A free port of this machine.
+pub(crate) async fn loopback() -> TcpListener {
+    TcpListener::bind("127.0.0.1:0").await.expect("a port")
 }
 
 /// The settings of a bot.

@@ -1,4 +1,4 @@
-//! The plugin against a stand-in of Microsoft's services, in one process.
+//! The plugin against a stand-in of Microsoft's services, in one process; and behind a gateway of real processes.
 
 #![expect(clippy::panic, reason = "helpers of tests: a panic is the failure")]
 
@@ -10,3 +10,4 @@ mod microsoft;
 mod outbound;
 mod teams;
 mod tokens;
+mod whole;
