@@ -144,7 +144,7 @@ async fn fires(gateway: &Gateway, id: &str, slot: i64) {
 }
 
 /// Runs a job by hand, and comes back when that has ended.
-pub(crate) async fn run(gateway: &Gateway, id: &str) {
+async fn run(gateway: &Gateway, id: &str) {
     let before = rows(gateway, id).await.len();
     ask(gateway, "cron.run", json!({"id": id, "mode": "force"})).await;
     until("a run by hand", async || {

@@ -8,12 +8,12 @@ use gatehouse_tests::{Gateway, model::Model, until};
 use serde_json::{Value, json};
 
 use crate::{
-    clock::{ask, rows, run},
+    clock::{ask, rows},
     conversations::World,
 };
 
-/// Beats of each agent.
-const BEATS: usize = 20;
+/// Beats of each agent: a thousand of all six.
+const BEATS: usize = 167;
 
 /// Each agent is called as the channel that it would tell, and a person there.
 const CHATS: [(&str, &str); 6] = [
@@ -62,6 +62,19 @@ fn typing(world: &World) -> usize {
         + world.signal.calls("sendTyping").len()
 }
 
+/// A beat by hand, to its end.
+async fn beats(gateway: &Gateway, id: &str) {
+    let begun = ask(gateway, "cron.run", json!({"id": id, "mode": "force"})).await;
+    assert_eq!(begun["enqueued"], true, "{begun}");
+    until("the end of a beat", async || {
+        let told = ask(gateway, "cron.runs", json!({"runId": begun["runId"]})).await;
+        let run = told["entries"].as_array().expect("entries").first()?.clone();
+        assert_eq!(run["status"], "ok", "{run}");
+        Some(())
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn agents_that_find_nothing_are_silent_in_every_chat() {
     let (world, model) = (World::start().await, Model::start(1, Duration::ZERO).await);
@@ -80,7 +93,7 @@ async fn agents_that_find_nothing_are_silent_in_every_chat() {
     model.says(&NOTHING);
     join_all(jobs.iter().map(async |id| {
         for _ in 0..BEATS {
-            run(&gateway, id).await;
+            beats(&gateway, id).await;
         }
     }))
     .await;
@@ -95,7 +108,7 @@ async fn agents_that_find_nothing_are_silent_in_every_chat() {
     assert_eq!(typing(&world), 0, "nor shown that somebody writes");
 
     model.says(&[&["The oven ", "burns!"]]);
-    join_all(jobs.iter().map(async |id| run(&gateway, id).await)).await;
+    join_all(jobs.iter().map(async |id| beats(&gateway, id).await)).await;
     let mut told = until("all of them", async || {
         let told = world.answers();
         (told.len() >= CHATS.len()).then_some(told)
