@@ -58,8 +58,17 @@ pub(crate) async fn run(report: &mut Report) {
         .and_then(|text| text.to_str()?.parse().ok())
         .unwrap_or(SECONDS);
     let (model, platform) = (Model::serve(TOKENS, TOKEN_EVERY).await, Platform::start().await);
+    let mut channels = platform.config();
+    for channel in channels
+        .as_object_mut()
+        .into_iter()
+        .flat_map(|channels| channels.values_mut())
+    {
+        // Who goes on and on, each answer behind the other, is taken for a program that answers another.
+        channel["loopGuard"] = json!({"maxTurns": 0});
+    }
     let gateway = Gateway::start(&json!({
-        "channels": platform.config(),
+        "channels": channels,
         "models": {"providers": {"bench": {"baseUrl": model.base, "apiKey": "k", "models": [{"id": "m", "name": "M"}]}}},
         "agents": {"defaults": {"model": {"primary": "bench/m"}}},
         // Each person has a conversation; in one they would wait for each other.
