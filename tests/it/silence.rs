@@ -67,7 +67,7 @@ fn typing(world: &World) -> usize {
 }
 
 /// A beat by hand, to its end.
-async fn beats(gateway: &Gateway, id: &str) {
+async fn beat(gateway: &Gateway, id: &str) {
     let begun = ask(gateway, "cron.run", json!({"id": id, "mode": "force"})).await;
     assert_eq!(begun["enqueued"], true, "{begun}");
     until("the end of a beat", async || {
@@ -98,7 +98,7 @@ async fn agents_that_find_nothing_are_silent_in_every_chat() {
     model.says(&NOTHING);
     join_all(jobs.iter().map(async |id| {
         for _ in 0..BEATS {
-            beats(&gateway, id).await;
+            beat(&gateway, id).await;
         }
     }))
     .await;
@@ -113,7 +113,7 @@ async fn agents_that_find_nothing_are_silent_in_every_chat() {
     assert_eq!(typing(&world), 0, "nor shown that somebody writes");
 
     model.says(&[&["The oven ", "burns!"]]);
-    join_all(jobs.iter().map(async |id| beats(&gateway, id).await)).await;
+    join_all(jobs.iter().map(async |id| beat(&gateway, id).await)).await;
     let mut told = until("all of them", async || {
         let told = world.answers();
         (told.len() >= CHATS.len()).then_some(told)

@@ -3,6 +3,7 @@
 //! Everything here stands outside the gateway. It knows the wire and the files that an operator knows, and nothing of the
 //! services' insides, so that a test fails when a user would notice.
 
+pub mod bindings;
 pub mod collector;
 pub mod gateway;
 pub mod http;

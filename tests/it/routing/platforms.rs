@@ -6,7 +6,7 @@ use gatehouse_fakes::{
     slack::{self, Workspace},
     telegram::{self, BotApi},
 };
-use gatehouse_tests::{Client, Gateway, until};
+use gatehouse_tests::{Client, Gateway, bindings::bound, until};
 use serde_json::{Value, json};
 
 use crate::SCREEN;
@@ -144,18 +144,7 @@ async fn answers(screen: &Client, agent: &str, words: &str) {
 #[tokio::test]
 async fn servers_roles_threads_workspaces_and_topics_decide_which_agent_answers_in_each_of_the_nine_tiers() {
     let world = World::start().await;
-    let bindings = bindings();
-    let agents: Value = bindings
-        .iter()
-        .map(|(agent, _)| ((*agent).to_owned(), json!({})))
-        .chain([("main".to_owned(), json!({"default": true}))])
-        .collect();
-    // The most specific ones last: it is not their order that decides.
-    let rules: Vec<Value> = bindings
-        .iter()
-        .rev()
-        .map(|(agent, when)| json!({"agentId": agent, "match": when}))
-        .collect();
+    let (agents, rules) = bound(&bindings());
     let config = json!({"channels": world.channels(), "agents": {"entries": agents}, "bindings": rules});
     let gateway = Gateway::start(&config).await;
     let screen = Client::plain(&gateway, SCREEN).await;

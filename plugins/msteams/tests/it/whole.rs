@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use gatehouse_tests::{Client, Gateway, until};
+use gatehouse_tests::{Client, Gateway, bindings::bound, until};
 use serde_json::{Value, json};
 
 use crate::{
@@ -18,13 +18,17 @@ const GROUP: &str = "19:family@thread.v2";
 
 /// Agents and what each is bound to, the more specific ones first.
 fn bindings() -> Vec<(&'static str, Value)> {
-    vec![
+    let mut bindings = vec![
         ("person", json!({"peer": {"kind": "direct", "id": "3f1c"}})),
         ("kitchen", json!({"peer": {"kind": "channel", "id": CHANNEL}})),
         ("family", json!({"peer": {"kind": "group", "id": GROUP}})),
         ("company", json!({"teamId": TEAM})),
         ("teams", json!({"accountId": "*"})),
-    ]
+    ];
+    for (_, when) in &mut bindings {
+        when["channel"] = json!("msteams");
+    }
+    bindings
 }
 
 fn config(endpoint: &str) -> Value {
@@ -32,21 +36,7 @@ fn config(endpoint: &str) -> Value {
     account["dmPolicy"] = json!("open");
     account["allowFrom"] = json!(["*"]);
     account["groupPolicy"] = json!("open");
-    let bindings = bindings();
-    let agents: Value = bindings
-        .iter()
-        .map(|(agent, _)| ((*agent).to_owned(), json!({})))
-        .chain([("main".to_owned(), json!({"default": true}))])
-        .collect();
-    // The most specific ones last: it is not their order that decides.
-    let rules: Vec<Value> = bindings
-        .into_iter()
-        .rev()
-        .map(|(agent, mut when)| {
-            when["channel"] = json!("msteams");
-            json!({"agentId": agent, "match": when})
-        })
-        .collect();
+    let (agents, rules) = bound(&bindings());
     json!({
         "plugins": {"entries": {"msteams": {"endpoint": endpoint, "channels": ["msteams"]}}},
         "channels": {"msteams": account}, "agents": {"entries": agents}, "bindings": rules,
@@ -63,14 +53,19 @@ async fn together() -> (Gateway, Plugin) {
     })
     .await;
     let plugin = Plugin::of(listener, token.trim()).await;
-    let screen = Client::plain(&gateway, &["operator.read"]).await;
+    connected(&gateway).await;
+    (gateway, plugin)
+}
+
+/// Waits until the gateway has the plugin's account.
+async fn connected(gateway: &Gateway) {
+    let screen = Client::plain(gateway, &["operator.read"]).await;
     until("an account that is connected", async || {
         let status = screen.call("channels.status", json!({})).await.ok()?;
         let account = &status["channelAccounts"]["msteams"][0];
         (account["state"] == "connected").then_some(())
     })
     .await;
-    (gateway, plugin)
 }
 
 /// Somebody says something to the bot in a conversation, and Teams is told that it was taken.
@@ -170,13 +165,7 @@ async fn a_message_that_teams_posts_twice_is_answered_once_also_when_the_gateway
 
     says(&plugin, 1, &conversation, None, "once").await;
     let gateway = gateway.restart().await;
-    let screen = Client::plain(&gateway, &["operator.read"]).await;
-    until("an account that is connected again", async || {
-        let status = screen.call("channels.status", json!({})).await.ok()?;
-        let account = &status["channelAccounts"]["msteams"][0];
-        (account["state"] == "connected").then_some(())
-    })
-    .await;
+    connected(&gateway).await;
     says(&plugin, 1, &conversation, None, "once").await;
     says(&plugin, 2, &conversation, None, "the last word").await;
 
