@@ -130,7 +130,10 @@ impl Intake {
                 // Under the order: an abort that comes next finds the run.
                 self.workers.begin(slot, claimed);
             }
-            Some(_) | None => {
+            unused => {
+                if let Some(slot) = unused {
+                    slot.put_back(); // the turn that waits wakes the dispatcher: once is enough
+                }
                 if turn.mode == QueueMode::Steer {
                     self.runs.steer(&turn.key);
                 }
