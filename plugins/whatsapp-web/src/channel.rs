@@ -119,7 +119,7 @@ impl Channel for WhatsappWeb {
             let session = Session::begin(&self.network, Arc::clone(&place), &settings, hearing)
                 .await
                 .map_err(for_now)?;
-            let came = connect(&session, &place, &link, until).await;
+            let came = connect(&session, &place, &link, seen.clone(), until).await;
             match came {
                 Ok(Came::Connected) => {
                     return Ok(Login {
@@ -155,7 +155,13 @@ impl WhatsappWeb {
 }
 
 /// Waits until the session is connected; meanwhile the bridge is told what somebody has to do.
-async fn connect(session: &Session, place: &Place, link: &Link, until: Instant) -> Result<Came, Ended> {
+async fn connect(
+    session: &Session,
+    place: &Place,
+    link: &Link,
+    mut missed: watch::Receiver<Option<String>>,
+    until: Instant,
+) -> Result<Came, Ended> {
     let there = Instant::now() + THERE_WITHIN;
     let mut stages = session.stage();
     let mut told = Stage::default();
@@ -174,6 +180,9 @@ async fn connect(session: &Session, place: &Place, link: &Link, until: Instant) 
         if stage.stopped {
             return Err(stage::stopped());
         }
+        if let Some(reason) = missed.borrow_and_update().clone() {
+            return Err(for_now(reason)); // nothing is said to WhatsApp behind it
+        }
         let waits_for_person = stage.login.is_some();
         let deadline = match (stage.restarts, stage.typed_until) {
             // Nothing is left to scan, and the code to type holds a little longer.
@@ -186,6 +195,7 @@ async fn connect(session: &Session, place: &Place, link: &Link, until: Instant) 
             changed = stages.changed() => if changed.is_err() {
                 return Err(stage::stopped());
             },
+            Ok(()) = missed.changed() => {}
             () = time::sleep_until(deadline) => return match (waits_for_person, session.is_linked()) {
                 (true, _) if deadline < until => Ok(Came::Codes),
                 (true, _) => Err(nobody()),

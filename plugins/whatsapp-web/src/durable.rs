@@ -1,5 +1,8 @@
+//! What has to be on a disk before anything else is said to WhatsApp: our credentials, and what it said of our messages.
+//!
 //! Credentials are on the disk before WhatsApp hears of them. The client writes down what it is by itself, a little later than it says so:
-//! without this, a crash just behind linking would leave the phone with a device that nobody is.
+//! without this, a crash just behind linking would leave the phone with a device that nobody is. And WhatsApp hears that a receipt came once the
+//! bridge has it: the client's answer is one of the things that leave behind it (`report`).
 
 use std::sync::{Arc, OnceLock, Weak};
 
@@ -10,6 +13,8 @@ use whatsapp_rust::{
     store::{Device, SqliteStoreConfig, Synchronous, persistence_manager::PersistenceManager},
     transport::{Transport, TransportEvent, TransportFactory},
 };
+
+use crate::report::Reports;
 
 /// How the file of a login is written: a change that is said to be on the disk is there, also when the machine loses its power.
 pub(crate) fn config() -> SqliteStoreConfig {
@@ -57,10 +62,11 @@ impl Credentials {
     }
 }
 
-/// Lines to WhatsApp, over which nothing is said before the credentials are on the disk.
+/// Lines to WhatsApp, over which nothing is said before the credentials are on the disk, and the bridge has what was said before.
 pub(crate) struct Lines<F> {
     pub(crate) inner: F,
     pub(crate) credentials: Credentials,
+    pub(crate) reports: Arc<Reports>,
 }
 
 #[async_trait]
@@ -69,20 +75,26 @@ impl<F: TransportFactory> TransportFactory for Lines<F> {
         &self,
     ) -> anyhow::Result<(Arc<dyn Transport>, async_channel::Receiver<TransportEvent>)> {
         let (inner, events) = self.inner.create_transport().await?;
-        let credentials = self.credentials.clone();
-        Ok((Arc::new(Line { inner, credentials }), events))
+        let line = Line {
+            inner,
+            credentials: self.credentials.clone(),
+            reports: Arc::clone(&self.reports),
+        };
+        Ok((Arc::new(line), events))
     }
 }
 
 struct Line {
     inner: Arc<dyn Transport>,
     credentials: Credentials,
+    reports: Arc<Reports>,
 }
 
 #[async_trait]
 impl Transport for Line {
     async fn send(&self, data: Bytes) -> anyhow::Result<()> {
         self.credentials.write().await?;
+        self.reports.kept().await.map_err(anyhow::Error::msg)?;
         self.inner.send(data).await
     }
 
@@ -98,6 +110,7 @@ mod tests {
     use async_channel::{Receiver, Sender, bounded};
     use async_trait::async_trait;
     use bytes::Bytes;
+    use tokio::sync::watch;
     use whatsapp_rust::{
         Jid,
         store::{SqliteStore, persistence_manager::PersistenceManager},
@@ -105,7 +118,7 @@ mod tests {
         wacore::store::DeviceCommand,
     };
 
-    use super::{Credentials, Lines, config};
+    use super::{Credentials, Lines, Reports, config};
 
     /// A line that says nothing further than this.
     struct Said(Sender<Bytes>);
@@ -141,6 +154,7 @@ mod tests {
         let lines = Lines {
             inner: Said(say),
             credentials: credentials.clone(),
+            reports: Arc::new(Reports::new(watch::Sender::new(None))),
         };
         let (line, _events) = lines.create_transport().await.expect("a line");
 

@@ -84,17 +84,19 @@ pub(crate) struct Me {
 }
 
 impl Me {
-    fn of(client: &Client) -> Self {
+    pub(crate) fn of(client: &Client) -> Self {
         Self {
             number: client.pn(),
             hidden: client.lid(),
         }
     }
 
-    fn is(&self, text: &str) -> bool {
-        let Ok(jid) = text.parse::<Jid>() else {
-            return false;
-        };
+    fn is_named(&self, text: &str) -> bool {
+        text.parse().is_ok_and(|jid| self.is(&jid))
+    }
+
+    /// Whether it is us, on whichever device.
+    pub(crate) fn is(&self, jid: &Jid) -> bool {
         let same = |own: &Option<Jid>| {
             own.as_ref()
                 .is_some_and(|own| own.user_base() == jid.user_base() && own.server == jid.server)
@@ -213,7 +215,7 @@ fn passed_over(info: &MessageInfo) -> Option<&'static str> {
 /// Whether a reaction is to a message of ours. Its key is as its sender sees it.
 fn is_ours(me: &Me, info: &MessageInfo, to: &wa::MessageKey) -> bool {
     match &to.participant {
-        Some(participant) => me.is(participant),
+        Some(participant) => me.is_named(participant),
         None => !info.source.is_group && to.from_me != Some(true),
     }
 }
@@ -234,8 +236,8 @@ fn inbound(info: &MessageInfo, me: &Me, context: Option<&wa::ContextInfo>, block
     let person = Person::of(&sender, source.sender_alt.as_ref());
     let mentioned = !is_group
         || context.is_some_and(|context| {
-            context.mentioned_jid.iter().any(|jid| me.is(jid))
-                || context.participant.as_deref().is_some_and(|who| me.is(who))
+            context.mentioned_jid.iter().any(|jid| me.is_named(jid))
+                || context.participant.as_deref().is_some_and(|who| me.is_named(who))
         });
     let message_id = MessageId {
         id: info.id.clone(),

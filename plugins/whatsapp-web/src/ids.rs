@@ -1,6 +1,7 @@
 //! Who and what is meant: WhatsApp's ids as the gateway knows them. A person has two, a number that may change hands and a hidden id that
 //! does not; the second is the one that approvals are bound to, where WhatsApp tells it.
 
+use sha2::{Digest, Sha256};
 use whatsapp_rust::{Jid, waproto::whatsapp::MessageKey};
 
 /// A message, as the gateway names it: WhatsApp's id holds within a chat and for one sender only.
@@ -90,6 +91,20 @@ pub(crate) fn address(to: &str) -> Option<Jid> {
     (is_whole && to.chars().all(is_number)).then(|| Jid::pn(digits))
 }
 
+/// The id of a message that we send: WhatsApp's own look like this. The same for every attempt at it.
+pub(crate) fn sent(key: &str, number: usize) -> String {
+    let digest = Sha256::digest(format!("{number}|{key}"));
+    let hex: String = digest.iter().take(9).map(|byte| format!("{byte:02X}")).collect();
+    format!("3EB0{hex}")
+}
+
+/// Whether a message may be one that was sent here, by the shape of its id. Those that the phone sends have another; those of a browser, and
+/// our reactions, have the same, and mean nothing to the bridge.
+pub(crate) fn may_be_ours(id: &str) -> bool {
+    let is_hex = |c: u8| c.is_ascii_digit() || (b'A'..=b'F').contains(&c);
+    id.len() == 22 && id.starts_with("3EB0") && id.bytes().all(is_hex)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -152,6 +167,28 @@ mod tests {
             "12",
         ] {
             assert_eq!(address(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn every_attempt_at_a_part_has_the_same_id_and_no_other_part_has() {
+        assert_eq!(sent("run/1", 0), sent("run/1", 0));
+        assert_ne!(sent("run/1", 0), sent("run/1", 1));
+        assert_ne!(sent("run/1", 0), sent("run/2", 0));
+        assert_eq!(sent("run/1", 0).len(), 22);
+    }
+
+    #[test]
+    fn a_message_of_ours_is_known_by_its_id_and_one_of_the_phone_is_not() {
+        assert!(may_be_ours(&sent("run/1", 0)));
+        for other in [
+            "",
+            "3A5C0D3F9E6B7A812345",
+            "AC00112233445566778899AABBCCDDEE",
+            "3EB0aabbccddeeff001122",
+            "3EB0ÄABBCCDDEEFF00112",
+        ] {
+            assert!(!may_be_ours(other), "{other}");
         }
     }
 }

@@ -3,9 +3,10 @@
 //!
 //! In reading order: `channel` is what the channel is and how an account comes to be connected, `place` where its credentials are and `durable`
 //! when they are there, `session` one session with WhatsApp and `stage` how far it is; `account` is one that is connected. `hear` and
-//! `content` are what comes in, `say` and `render` what goes out, `media` files both ways, `ids` who and what is meant, and `network` where all that is.
+//! `content` are what comes in, `say` and `render` what goes out, `report` what WhatsApp says of that later, `media` files both ways, `ids` who
+//! and what is meant, and `network` where all that is.
 //!
-//! W1: WhatsApp is told that a message was received once the bridge has it on its disk, and not before.
+//! W1: WhatsApp is told that a message or a receipt was received once the bridge has it on its disk, and not before.
 //! W2: credentials are on the disk before WhatsApp hears of them, and are never overwritten: a login that is over stays beside the next.
 
 mod account;
@@ -18,6 +19,7 @@ mod media;
 mod network;
 mod place;
 mod render;
+mod report;
 mod say;
 mod session;
 mod settings;

@@ -4,8 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use gatehouse_plugin_sdk::{PartOutcome, retry, sent, words};
 use gatehouse_proto::channel::v1::{SendPart, SentMedia};
-use sha2::{Digest, Sha256};
-use tokio::time;
+use tokio::{sync::oneshot, time};
 use whatsapp_rust::{
     Jid, SendError, SendOptions,
     buffa::MessageField,
@@ -17,7 +16,7 @@ use crate::{
     ids::{self, MessageId},
     media::{Kind, Stored},
     render,
-    session::Session,
+    session::{Session, Word},
 };
 
 /// How long WhatsApp may take to say that it has a message.
@@ -38,11 +37,14 @@ pub(crate) async fn send(session: &Session, memory: &Memory, part: SendPart) -> 
     };
     let mut first = None;
     for (number, message) in messages.into_iter().enumerate() {
-        let id = id(&part.key, number);
-        if let Err(outcome) = said(session, &to, id.clone(), message).await {
+        let id = ids::sent(&part.key, number);
+        let first = first.get_or_insert_with(|| id.clone());
+        let Some(word) = session.acks.wait(&id, first) else {
+            return PartOutcome::ChatBusy(retry("too much is sent at the same time", Some(LATER)));
+        };
+        if let Err(outcome) = said(session, &to, id, message, word).await {
             return outcome;
         }
-        first.get_or_insert(id);
     }
     sent(first.unwrap_or_default())
 }
@@ -171,19 +173,19 @@ fn file(stored: &Stored, medium: &SentMedia, caption: Option<String>) -> Option<
 }
 
 /// Sends a message, and waits for WhatsApp's word.
-async fn said(session: &Session, to: &Jid, id: String, message: wa::Message) -> Result<(), PartOutcome> {
+async fn said(
+    session: &Session,
+    to: &Jid,
+    id: String,
+    message: wa::Message,
+    word: oneshot::Receiver<Word>,
+) -> Result<(), PartOutcome> {
     if !session.client.is_logged_in() {
         return Err(PartOutcome::Retry(retry(
             "WhatsApp is not there just now",
             Some(LATER),
         )));
     }
-    let Some(word) = session.acks.wait(&id) else {
-        return Err(PartOutcome::ChatBusy(retry(
-            "too much is sent at the same time",
-            Some(LATER),
-        )));
-    };
     let options = SendOptions::default().with_message_id(id);
     let client = Arc::clone(&session.client);
     if let Err(error) = client
@@ -224,13 +226,6 @@ fn not_sent(error: &SendError) -> PartOutcome {
     }
 }
 
-/// The id of a message: WhatsApp's own look like this. The same for every attempt at it.
-fn id(key: &str, number: usize) -> String {
-    let digest = Sha256::digest(format!("{number}|{key}"));
-    let hex: String = digest.iter().take(9).map(|byte| format!("{byte:02X}")).collect();
-    format!("3EB0{hex}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -241,14 +236,6 @@ mod tests {
             text: text.to_owned(),
             ..SendPart::default()
         }
-    }
-
-    #[test]
-    fn every_attempt_at_a_part_has_the_same_id_and_no_other_part_has() {
-        assert_eq!(id("run/1", 0), id("run/1", 0));
-        assert_ne!(id("run/1", 0), id("run/1", 1));
-        assert_ne!(id("run/1", 0), id("run/2", 0));
-        assert_eq!(id("run/1", 0).len(), 22);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! One session with WhatsApp: the client with its credentials, how far it is, and what became of what was sent.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -24,6 +24,7 @@ use crate::{
     durable::{self, Credentials, Lines},
     hear::Hearing,
     place::Place,
+    report::Reports,
     settings::Settings,
     stage::{KINDS, Stage},
 };
@@ -32,32 +33,51 @@ use crate::{
 const GOODBYE: Duration = Duration::from_millis(1_500);
 /// What waits for WhatsApp's word. More is not sent at the same time.
 const ACKS_MAX: usize = 256;
+/// Messages that a late refusal is told of. It comes within seconds, or when a device asks for a message again that it could not decrypt.
+const SENT_MAX: usize = 500;
 
 /// WhatsApp's word on something that was sent: `None`, or the code of a refusal.
-type Word = Option<String>;
+pub(crate) type Word = Option<String>;
 
 /// Who waits for WhatsApp's word.
 #[derive(Debug, Default)]
-pub(crate) struct Acks(Mutex<HashMap<String, oneshot::Sender<Word>>>);
+pub(crate) struct Acks(Mutex<Sent>);
+
+#[derive(Debug, Default)]
+struct Sent {
+    waiting: HashMap<String, oneshot::Sender<Word>>,
+    /// What was sent lately, and the message that the bridge knows it by: the first one of its part.
+    lately: VecDeque<(String, String)>,
+}
 
 impl Acks {
-    /// From here on the word on a message is waited for. `None`: too many wait.
-    pub(crate) fn wait(&self, id: &str) -> Option<oneshot::Receiver<Word>> {
-        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.retain(|_, told| !told.is_closed());
-        if waiting.len() >= ACKS_MAX {
+    /// From here on the word on a message is waited for, which belongs to the part that `first` begins. `None`: too many wait.
+    pub(crate) fn wait(&self, id: &str, first: &str) -> Option<oneshot::Receiver<Word>> {
+        let mut sent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        sent.waiting.retain(|_, told| !told.is_closed());
+        if sent.waiting.len() >= ACKS_MAX {
             return None;
         }
+        sent.lately.retain(|(known, _)| known != id); // another attempt
+        if sent.lately.len() >= SENT_MAX {
+            sent.lately.pop_front();
+        }
+        sent.lately.push_back((id.to_owned(), first.to_owned()));
         let (tell, told) = oneshot::channel();
-        waiting.insert(id.to_owned(), tell);
+        sent.waiting.insert(id.to_owned(), tell);
         Some(told)
     }
 
-    fn told(&self, id: &str, word: Word) {
-        let waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
-        if let Some(tell) = waiting {
-            let _ = tell.send(word); // whoever waited has gone
-        }
+    /// WhatsApp's word. What nobody waits for is given back where it is a refusal of something that was sent here: the message that the bridge
+    /// knows it by, and the code.
+    fn told(&self, id: &str, word: Word) -> Option<(String, String)> {
+        let mut sent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let word = match sent.waiting.remove(id) {
+            Some(tell) => tell.send(word).err()?,
+            None => word,
+        };
+        let (_, first) = sent.lately.iter().find(|(known, _)| known == id)?;
+        Some((first.clone(), word?))
     }
 }
 
@@ -65,23 +85,29 @@ impl Acks {
 struct Ear {
     stage: watch::Sender<Stage>,
     acks: Arc<Acks>,
+    reports: Arc<Reports>,
 }
 
 impl EventHandler for Ear {
     fn handle_event(&self, event: Arc<Event>) {
-        if let Event::ServerAck(ack) = &*event {
-            if ack.class.as_deref() == Some("message") {
-                self.acks.told(&ack.id, ack.error.clone());
+        match &*event {
+            Event::ServerAck(ack) => {
+                if ack.class.as_deref() == Some("message")
+                    && let Some((id, code)) = self.acks.told(&ack.id, ack.error.clone())
+                {
+                    self.reports.refused(&id, &code);
+                }
             }
-            return;
+            Event::Receipt(receipt) => self.reports.receipt(receipt),
+            event => self.stage.send_modify(|stage| stage.hear(event, now_ms())),
         }
-        self.stage.send_modify(|stage| stage.hear(&event, now_ms()));
     }
 
     fn interest(&self) -> EventInterest {
         EventInterest::of(&KINDS)
             .with(EventKind::ConnectFailure)
             .with(EventKind::ServerAck)
+            .with(EventKind::Receipt)
     }
 }
 
@@ -114,6 +140,10 @@ impl Session {
             .map_err(|error| format!("the credentials cannot be read: {error}"))?;
         let stage = watch::Sender::new(Stage::default());
         let acks = Arc::new(Acks::default());
+        let (reports, link) = (
+            Arc::new(Reports::new(hearing.missed.clone())),
+            Arc::clone(&hearing.link),
+        );
         let mut inner = TokioWebSocketTransportFactory::new();
         if let Some(url) = &network.url {
             inner = inner.with_url(url.clone());
@@ -122,6 +152,7 @@ impl Session {
         let lines = Lines {
             inner,
             credentials: credentials.clone(),
+            reports: Arc::clone(&reports),
         };
         let mut builder = Bot::builder()
             .with_backend(store)
@@ -131,6 +162,7 @@ impl Session {
             .with_event_handler(Ear {
                 stage: stage.clone(),
                 acks: Arc::clone(&acks),
+                reports: Arc::clone(&reports),
             })
             .with_device_props(DevicePropsOverride::new().with_os(settings.device_name.clone()))
             .skip_history_sync();
@@ -148,11 +180,18 @@ impl Session {
             .await
             .map_err(|error| format!("the credentials cannot be read: {error}"))?;
         credentials.of(&bot.client().persistence_manager());
+        reports.of(&bot.client());
         let handle = bot.spawn();
         let client = handle.client();
         let over = stage.clone();
         tokio::spawn(async move {
-            handle.await;
+            tokio::select! {
+                () = handle => {}
+                () = async {
+                    reports.tell(&link).await;
+                    std::future::pending().await
+                } => {}
+            }
             over.send_modify(|stage| stage.stopped = true);
             drop(place);
         });
@@ -203,4 +242,30 @@ impl Drop for Session {
 pub(crate) fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_that_nobody_waits_for_is_of_the_part_that_was_sent_or_of_nothing() {
+        let acks = Acks::default();
+        let refused = || Some("479".to_owned());
+        let mut first = acks.wait("one", "one").expect("room");
+        let second = acks.wait("two", "one").expect("room");
+
+        assert_eq!(acks.told("one", None), None);
+        assert_eq!(first.try_recv(), Ok(None));
+        assert_eq!(acks.told("one", None), None, "said again");
+        let late = Some(("one".to_owned(), "479".to_owned()));
+        assert_eq!(acks.told("one", refused()), late);
+        drop(second);
+        assert_eq!(acks.told("two", refused()), late, "whoever waited has gone");
+        assert_eq!(acks.told("a reaction", refused()), None);
+        for number in 0..SENT_MAX {
+            drop(acks.wait(&number.to_string(), "one"));
+        }
+        assert_eq!(acks.told("one", refused()), None, "forgotten");
+    }
 }

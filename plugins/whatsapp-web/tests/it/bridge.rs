@@ -1,9 +1,11 @@
 //! The bridge's end of an account's stream.
 
+use std::collections::VecDeque;
+
 use gatehouse_proto::channel::v1::{
-    Inbound, InboundCommitted, InboundRefused, LoginWanted, Probe, RunAccountRequest, RunAccountResponse,
-    SendPart, StopAccount, part_answered::Outcome, run_account_request::Message as Asked,
-    run_account_response::Message as Said,
+    Inbound, InboundCommitted, InboundRefused, LoginWanted, Probe, ReportState, Reported, RunAccountRequest,
+    RunAccountResponse, SaveState, SendPart, StateSaved, StopAccount, part_answered::Outcome,
+    run_account_request::Message as Asked, run_account_response::Message as Said,
 };
 use tokio::{
     sync::mpsc,
@@ -18,6 +20,11 @@ pub(crate) struct Account {
     asking: mpsc::Sender<RunAccountRequest>,
     answers: Streaming<RunAccountResponse>,
     is_connected: bool,
+    /// What was reported beside everything else.
+    reported: VecDeque<(String, ReportState)>,
+    /// Whether the word on values is held back, and the one that waits for it.
+    pub(crate) holds: bool,
+    held: Option<SaveState>,
 }
 
 impl Account {
@@ -29,6 +36,9 @@ impl Account {
             asking,
             answers,
             is_connected: false,
+            reported: VecDeque::new(),
+            holds: false,
+            held: None,
         }
     }
 
@@ -38,18 +48,87 @@ impl Account {
         asked.expect("the stream is open");
     }
 
-    /// What the plugin says next, signs of life aside. `None`: it has closed the stream.
+    /// What the plugin says next, signs of life and reports aside. `None`: it has closed the stream.
     pub(crate) async fn said(&mut self) -> Option<Said> {
-        let next = async {
-            loop {
-                let answer = self.answers.message().await.expect("no error")?;
-                match answer.message.expect("a message") {
-                    Said::Heard(_) => {}
-                    said => return Some(said),
-                }
+        loop {
+            match self.next().await? {
+                Said::Heard(_) => {}
+                Said::Reported(reported) => self.report(reported).await,
+                Said::Save(save) => self.save(save).await,
+                said => return Some(said),
             }
-        };
-        timeout(DEADLINE, next).await.expect("in time")
+        }
+    }
+
+    async fn next(&mut self) -> Option<Said> {
+        let answer = timeout(DEADLINE, self.answers.message()).await.expect("in time");
+        Some(answer.expect("no error")?.message.expect("a message"))
+    }
+
+    /// As the bridge does: in the order in which it was said.
+    async fn report(&mut self, reported: Reported) {
+        let (seq, duplicate) = (reported.seq, false);
+        let state = reported.state();
+        self.reported.push_back((reported.message_id, state));
+        self.ask(Asked::Committed(InboundCommitted { seq, duplicate }))
+            .await;
+    }
+
+    async fn save(&mut self, save: SaveState) {
+        if self.holds {
+            self.held = Some(save);
+        } else {
+            let (seq, error) = (save.seq, None);
+            self.ask(Asked::Saved(StateSaved { seq, error })).await;
+        }
+    }
+
+    /// The report that comes next.
+    pub(crate) async fn reported(&mut self) -> (String, ReportState) {
+        loop {
+            if let Some(reported) = self.reported.pop_front() {
+                return reported;
+            }
+            match self.next().await.expect("the stream is open") {
+                Said::Heard(_) => {}
+                Said::Connected(_) if !self.is_connected => self.is_connected = true,
+                Said::Reported(reported) => self.report(reported).await,
+                Said::Save(save) => self.save(save).await,
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    /// Answers reports until something has come about.
+    pub(crate) async fn answers_until(&mut self, come: impl Future<Output = ()>) {
+        let mut come = std::pin::pin!(come);
+        loop {
+            tokio::select! {
+                () = &mut come => return,
+                said = self.next() => match said.expect("the stream is open") {
+                    Said::Heard(_) => {}
+                    Said::Connected(_) if !self.is_connected => self.is_connected = true,
+                    Said::Reported(reported) => self.report(reported).await,
+                    Said::Save(save) => self.save(save).await,
+                    other => panic!("{other:?}"),
+                },
+            }
+        }
+    }
+
+    /// Gives the word on a value that is held back, once there is one. `Some`: why it is not on the disk.
+    pub(crate) async fn releases(&mut self, error: Option<&str>) {
+        while self.held.is_none() {
+            match self.next().await.expect("the stream is open") {
+                Said::Heard(_) => {}
+                Said::Save(save) => self.save(save).await,
+                other => panic!("{other:?}"),
+            }
+        }
+        self.holds = false;
+        let seq = self.held.take().expect("a value").seq;
+        let error = error.map(str::to_owned);
+        self.ask(Asked::Saved(StateSaved { seq, error })).await;
     }
 
     /// Waits until it is connected, which it is once what waited for it is committed.

@@ -13,5 +13,7 @@ mod noise;
 mod person;
 mod phone;
 mod plugin;
+mod receipts;
 mod relay;
+mod reports;
 mod server;

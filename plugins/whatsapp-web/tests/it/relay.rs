@@ -7,6 +7,7 @@ use whatsapp_rust::{
 
 use crate::{
     directory::{devices, group, keys, upload},
+    receipts,
     server::{Device, Order, Whatsapp, hidden, now},
 };
 
@@ -33,8 +34,10 @@ pub(crate) async fn answers(server: &Whatsapp, from: &Device, node: &Node) -> Ve
                 }
             });
             if node.tag == "ack" {
+                receipts::acknowledged(server, from, node);
                 return Vec::new();
             }
+            receipts::pass_on(server, from, node).await;
             let ack = NodeBuilder::new("ack").attr("class", "receipt").attr("id", id);
             vec![ack.attr("from", text(node, "to")).build()]
         }
@@ -120,9 +123,15 @@ fn iq(server: &Whatsapp, from: &Device, node: &Node) -> Vec<Node> {
 
 /// What was sent while the client was away, and that it is all.
 fn waiting(server: &Whatsapp, device: &Device) -> Vec<Node> {
-    let waiting = server.with(|state| state.waiting.get(device).cloned().unwrap_or_default());
+    let (waiting, receipts) = server.with(|state| {
+        (
+            state.waiting.get(device).cloned().unwrap_or_default(),
+            state.receipts.get(device).cloned().unwrap_or_default(),
+        )
+    });
     let mut nodes: Vec<Node> = waiting
         .into_iter()
+        .chain(receipts)
         .map(|mut message| {
             message.attrs.insert("offline", "1");
             message

@@ -49,6 +49,8 @@ pub(crate) struct State {
     pub(crate) lines: HashMap<Device, mpsc::Sender<Order>>,
     /// What was sent to a device and is not acknowledged.
     pub(crate) waiting: HashMap<Device, VecDeque<Node>>,
+    /// Receipts for a device that it has not acknowledged.
+    pub(crate) receipts: HashMap<Device, VecDeque<Node>>,
     /// What devices have said, in their order.
     pub(crate) heard: Vec<(Device, Node)>,
     /// The one that waits to be linked.
