@@ -142,7 +142,8 @@ impl Reports {
 }
 
 /// Tells the bridge, and returns once it has it. The link waits for no word on a report. But the bridge works through what it is told in its
-/// order and into one store, so the word on a value that is saved behind the reports is its word on them as well.
+/// order and into one store, so its word on a value that is saved behind the reports stands for them as well. What that cannot tell is a store
+/// that fails for a report and takes the value right behind it: that report is lost, and the count is one short.
 ///
 /// # Errors
 /// When the bridge has not taken it: why.
