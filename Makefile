@@ -10,7 +10,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 # A long step of cargo says how far it is: by cargo's own bar on a terminal, by a line a minute elsewhere.
 PROGRESS := deploy/progress.sh
 
-.PHONY: help up build test deny contracts notes test-rust test-plugins test-conformance test-page conformance test-autobahn lint docs bench bench-peers crash backup-drill \
+.PHONY: help up build test deny contracts notes test-rust test-plugins test-conformance test-page test-teams conformance playground test-autobahn lint docs bench bench-peers crash backup-drill \
   autobahn fuzz fmt prerequisites image release-contracts release-notes
 
 help:
@@ -20,6 +20,7 @@ help:
 	@echo "make bench   the figures the gateway is judged by"
 	@echo "make bench-peers  the same figures of this gateway and of OpenClaw's, side by side (WRITE=1: into docs/)"
 	@echo "make conformance  OpenClaw's own clients against this gateway and against OpenClaw's, and a table of both (WRITE=1: into docs/)"
+	@echo "make playground  Microsoft's Agents Playground in front of the plugin for Teams (installs it, under Microsoft's licence)"
 	@echo "make crash   kill -9 of each process in turn, 200 rounds under load (ROUNDS=N)"
 	@echo "make backup-drill  50 backups under load, each restored and compared (ROUNDS=N)"
 	@echo "make autobahn  the Autobahn suite against the edge's WebSocket (needs a Python 2.7; fetches the suite once)"
@@ -42,7 +43,7 @@ build:
 	@echo "== build (release; the first time takes some minutes)"
 	@$(PROGRESS) $(CARGO) build --release --locked -p gatehouse
 
-test: prerequisites lint notes contracts deny test-rust test-plugins test-conformance test-page test-autobahn
+test: prerequisites lint notes contracts deny test-rust test-plugins test-conformance test-page test-teams test-autobahn
 	@echo "== all good"
 
 prerequisites:
@@ -116,6 +117,21 @@ test-page:
 	else \
 	  echo "== page: left out, npm is not here"; \
 	fi
+
+# Microsoft's packages for bots judge the tokens of the plugin for Teams, in seconds. Its Agents Playground as well, in half a minute, where
+# it is installed: see `playground`.
+test-teams:
+	@if [ -x tests/conformance/node_modules/node/bin/node ] && [ -d tests/teams/node_modules ]; then \
+	  echo "== teams"; PATH="$(CURDIR)/tests/conformance/node_modules/node/bin:$$PATH" npm test --prefix tests/teams --silent; \
+	else \
+	  echo "== teams: left out, npm is not here"; \
+	fi
+
+# The Playground is no free software: Microsoft's licence comes with it, and is agreed to by whoever installs it. So this alone does.
+playground: prerequisites
+	@$(PROGRESS) $(CARGO) build --locked -p gatehouse -p gatehouse-msteams
+	@echo "== playground"
+	@PATH="$(CURDIR)/tests/conformance/node_modules/node/bin:$$PATH" npm run playground --prefix tests/teams --silent
 
 # Twenty seconds where the suite is at hand; nothing is fetched for it here.
 # All clients, all commands, both gateways: half an hour. ARGS='--only cli,tui --targets gatehouse' is a part of it; ARGS='--url ws://host:port

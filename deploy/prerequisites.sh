@@ -242,6 +242,8 @@ if have npm; then
   }
   packages tests/conformance
   packages tests/page
+  # Microsoft's packages for bots (140 MB).
+  packages tests/teams
   # The SDKs of Slack and Discord, and OpenClaw's fakes of platforms (60 MB). The fakes ask for a newer Node than many systems have.
   PATH="$PWD/tests/conformance/node_modules/node/bin:$PATH" packages tests/conformance/platforms
   packages examples/plugins/node

@@ -56,6 +56,10 @@ pub(crate) async fn hear(account: &Account, activity: &Activity, claimed: Option
         Err(error) => return Answer::word(StatusCode::FORBIDDEN, &format!("serviceUrl: {error}")),
     };
     if claimed.is_some_and(|claim| !service.is_named_by(claim)) {
+        tracing::info!(
+            reason = "its token is for another serviceUrl",
+            "a request was refused"
+        );
         return Answer::word(StatusCode::FORBIDDEN, "the token is for another serviceUrl");
     }
     let incoming = match understand(activity) {

@@ -184,10 +184,14 @@ impl Hosts {
 pub struct ServiceUrl(Url);
 
 impl ServiceUrl {
-    /// Whether a token's claim names the same host. Paths and the case of letters differ between the two.
+    /// Whether a token's claim names the same service. It is compared as Microsoft's own packages do: all of it, except the case of letters
+    /// and a slash at the end.
     #[must_use]
     pub fn is_named_by(&self, claim: &str) -> bool {
-        Url::parse(claim).is_ok_and(|claim| claim.origin() == self.0.origin())
+        fn bare(url: &Url) -> &str {
+            url.as_str().strip_suffix('/').unwrap_or(url.as_str())
+        }
+        Url::parse(claim).is_ok_and(|claim| bare(&claim).eq_ignore_ascii_case(bare(&self.0)))
     }
 
     /// An address below it. Each part is one segment, whatever it holds.
@@ -303,14 +307,30 @@ mod tests {
     }
 
     #[test]
-    fn a_claim_names_the_host_whatever_its_letters_and_path() {
+    fn a_claim_names_the_whole_service_whatever_its_letters_and_the_slash_at_its_end() {
         let service = Hosts::public()
-            .connector("https://smba.trafficmanager.net/emea/")
+            .connector("https://smba.trafficmanager.net/emea/5a1d")
             .expect("one of Microsoft's");
 
-        assert!(service.is_named_by("https://SMBA.TrafficManager.net/teams"));
-        assert!(!service.is_named_by("https://europe.botframework.com/emea/"));
-        assert!(!service.is_named_by("smba.trafficmanager.net"));
+        for same in [
+            "https://smba.trafficmanager.net/emea/5a1d/",
+            "https://SMBA.TrafficManager.net/EMEA/5A1D",
+            "https://smba.trafficmanager.net:443/emea/5a1d",
+        ] {
+            assert!(service.is_named_by(same), "{same}");
+        }
+        for another in [
+            "https://smba.trafficmanager.net/emea/",
+            "https://smba.trafficmanager.net/emea/5a1d/7",
+            "https://smba.trafficmanager.net/emea/5a1d//",
+            "https://smba.trafficmanager.net/emea/5a1d/?x=1",
+            "http://smba.trafficmanager.net/emea/5a1d/",
+            "https://europe.botframework.com/emea/5a1d/",
+            "smba.trafficmanager.net/emea/5a1d",
+            "",
+        ] {
+            assert!(!service.is_named_by(another), "{another}");
+        }
     }
 
     #[test]

@@ -76,6 +76,13 @@ impl Streams {
         Step::Send(activity(Some(id), open.sequence, text))
     }
 
+    /// What it shows. `None`: it is not known.
+    #[must_use]
+    pub fn text(&self, id: &str) -> Option<String> {
+        let streams = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        streams.get(id).map(|open| open.text.clone())
+    }
+
     /// It is over.
     pub fn ended(&self, id: &str) {
         let mut streams = self.0.lock().unwrap_or_else(PoisonError::into_inner);

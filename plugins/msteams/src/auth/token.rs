@@ -58,7 +58,7 @@ struct Said {
     azp: Option<String>,
     appid: Option<String>,
     scp: Option<String>,
-    #[serde(alias = "serviceUrl")]
+    /// In these letters alone, as Microsoft writes it.
     serviceurl: Option<String>,
 }
 

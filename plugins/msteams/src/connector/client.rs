@@ -278,7 +278,8 @@ async fn refused(answer: Response) -> ConnectorError {
         401 => ConnectorError::Credential(
             "Teams does not believe the bot's token: `appId` is not the bot's, or `tenantId` is not the bot's own tenant".into(),
         ),
-        404 | 413 => ConnectorError::Refused {
+        // 501 is a call that is not there, and will not be there in a minute either.
+        404 | 413 | 501 => ConnectorError::Refused {
             code: words(&said.code, "no code"),
             message: words(&said.message, "no reason"),
             status,

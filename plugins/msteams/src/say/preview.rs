@@ -9,8 +9,11 @@ use crate::{
     activity::PlaceKind,
     connector::ConnectorError,
     render,
-    stream::{Step, Streams},
+    stream::{self, Step, Streams},
 };
+
+/// What a stream shows before its first words.
+const NOTHING_YET: &str = "…";
 
 /// Shows what was written so far.
 pub(crate) async fn show(account: &Account, request: ShowPreview) -> Outcome {
@@ -52,10 +55,14 @@ async fn streamed(
     let text = render::beginning(&request.text);
     let Some(shown) = &request.shown else {
         // The first words may be markup that is not closed yet: there is nothing to show, and a stream begins with something.
-        let text = if text.is_empty() { "…".to_owned() } else { text };
+        let text = if text.is_empty() {
+            NOTHING_YET.to_owned()
+        } else {
+            text
+        };
         let posted = post(account, target, &Streams::first(&text)).await?;
         // What stands for nothing is no beginning of what comes.
-        let begun = if text == "…" { "" } else { &text };
+        let begun = if text == NOTHING_YET { "" } else { &text };
         account.streams.opened(&posted.id, begun);
         return Ok(format!("{STREAM}{}", posted.id));
     };
@@ -97,20 +104,41 @@ async fn lasting(
 
 /// Takes back what no answer takes the place of.
 pub(crate) async fn withdraw(account: &Account, request: WithdrawPreview) -> Outcome {
-    let shown = request.shown.strip_prefix(STREAM).unwrap_or(&request.shown);
-    account.streams.ended(shown);
-    match Target::known(account, &request.to, request.thread_id.as_deref()).await {
-        Err(error) => failed(account, &error).await,
-        Ok(target) => match account
-            .connector
-            .delete(&target.service, &target.conversation, shown)
-            .await
-        {
-            Ok(()) => Outcome::Shown(String::new()),
-            Err(error) if error.is_gone() => Outcome::Shown(String::new()),
-            Err(error) => failed(account, &error).await,
-        },
+    let stream = request.shown.strip_prefix(STREAM);
+    let shown = stream.unwrap_or(&request.shown);
+    let text = account.streams.text(shown);
+    let target = match Target::known(account, &request.to, request.thread_id.as_deref()).await {
+        Ok(target) => target,
+        Err(error) => return failed(account, &error).await,
+    };
+    let deleted = account
+        .connector
+        .delete(&target.service, &target.conversation, shown)
+        .await;
+    let withdrawn = match (deleted, stream, text) {
+        (Err(error), ..) if error.is_gone() => Ok(()),
+        // What cannot be taken back must not look for ever as if it went on: it ends as it is.
+        (Err(ConnectorError::Refused { .. }), Some(id), Some(text)) => {
+            ended(account, &target, id, &text).await
+        }
+        (deleted, ..) => deleted,
+    };
+    // Otherwise it is tried again.
+    if matches!(&withdrawn, Ok(()) | Err(ConnectorError::Refused { .. })) {
+        account.streams.ended(shown);
     }
+    match withdrawn {
+        Ok(()) => Outcome::Shown(String::new()),
+        Err(error) => failed(account, &error).await,
+    }
+}
+
+/// Ends a stream with what it shows.
+async fn ended(account: &Account, target: &Target, id: &str, text: &str) -> Result<(), ConnectorError> {
+    let text = if text.is_empty() { NOTHING_YET } else { text };
+    let mut message = message(target, "");
+    message["text"] = text.into(); // it was rendered when it was shown
+    post(account, target, &stream::last(id, message)).await.map(drop)
 }
 
 async fn failed(account: &Account, error: &ConnectorError) -> Outcome {

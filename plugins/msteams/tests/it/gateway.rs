@@ -185,9 +185,11 @@ impl Plugin {
         changed(activity, change)
     }
 
-    /// Sends an activity with a token that is in order.
+    /// Sends an activity with a token that is in order, and made out for the service that the activity names.
     pub(crate) async fn deliver(&self, activity: &Value) -> Response {
-        let token = self.microsoft.token(&json!({ "serviceurl": self.service_url() }));
+        let service = activity["serviceUrl"].as_str().map(str::to_owned);
+        let service = service.unwrap_or_else(|| self.service_url());
+        let token = self.microsoft.token(&json!({ "serviceurl": service }));
         let answer = self.request(activity).header("authorization", token).send();
         timeout(DEADLINE, answer)
             .await

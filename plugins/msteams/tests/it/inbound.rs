@@ -197,16 +197,19 @@ async fn an_activity_that_is_not_what_its_token_says_is_refused() {
     assert_eq!(deliver(json!({"from": {"id": ""}})).await, 400);
     assert_eq!(deliver(json!({"entities": 5})).await, 400);
 
-    let token = plugin
-        .microsoft
-        .token(&json!({"serviceurl": "https://smba.trafficmanager.net/emea/"}));
-    let elsewhere = plugin.request(&plugin.activity(&json!({})));
-    let answer = elsewhere
-        .header("authorization", token)
-        .send()
-        .await
-        .expect("an answer");
-    assert_eq!(answer.status(), 403, "the token was made out for another service");
+    for another in [
+        "https://smba.trafficmanager.net/emea/".to_owned(),
+        format!("{}another/", plugin.service_url()),
+    ] {
+        let token = plugin.microsoft.token(&json!({ "serviceurl": another }));
+        let elsewhere = plugin.request(&plugin.activity(&json!({})));
+        let answer = elsewhere
+            .header("authorization", token)
+            .send()
+            .await
+            .expect("an answer");
+        assert_eq!(answer.status(), 403, "the token was made out for {another}");
+    }
 }
 
 #[tokio::test]

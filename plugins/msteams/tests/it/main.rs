@@ -6,6 +6,7 @@ mod contract;
 mod gateway;
 mod identity;
 mod inbound;
+mod judged;
 mod microsoft;
 mod outbound;
 mod teams;

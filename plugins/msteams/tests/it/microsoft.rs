@@ -15,12 +15,13 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use data_encoding::BASE64URL_NOPAD;
+use data_encoding::{BASE64, BASE64URL_NOPAD};
 use gatehouse_msteams::auth::Issuers;
 use ring::{
+    hmac,
     rand::SystemRandom,
     rsa::PublicKeyComponents,
-    signature::{RSA_PKCS1_SHA256, RsaKeyPair},
+    signature::{KeyPair, RSA_PKCS1_SHA256, RSA_PKCS1_SHA512, RSA_PSS_SHA256, RsaEncoding, RsaKeyPair},
 };
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::Mutex};
@@ -43,6 +44,8 @@ pub(crate) struct Deeds {
     pub(crate) down: AtomicBool,
     /// The keys of the Bot Framework: name and channels.
     pub(crate) keys: Mutex<Vec<(String, Option<Vec<String>>)>>,
+    /// Keys of others that it publishes beside them, as they are.
+    pub(crate) foreign: Mutex<Vec<Value>>,
 }
 
 /// The stand-in.
@@ -137,20 +140,53 @@ impl Microsoft {
         )
     }
 
+    /// A token with this header and these claims, as an `Authorization`. It is signed as the header says.
     pub(crate) fn signed(&self, header: &Value, claims: &Value) -> String {
-        let part = |value: &Value| BASE64URL_NOPAD.encode(value.to_string().as_bytes());
-        let message = format!("{}.{}", part(header), part(claims));
+        let message = unsigned(header, claims);
+        let signature = self.signature(header["alg"].as_str().expect("an algorithm"), &message);
+        format!("Bearer {message}.{signature}")
+    }
+
+    /// The signature of a token, as it stands in it.
+    pub(crate) fn signature(&self, algorithm: &str, message: &str) -> String {
+        let encoding: &dyn RsaEncoding = match algorithm {
+            "none" => return String::new(),
+            // What is published is known to everybody, and is no password.
+            "HS256" => {
+                let password = hmac::Key::new(hmac::HMAC_SHA256, self.published().as_bytes());
+                return BASE64URL_NOPAD.encode(hmac::sign(&password, message.as_bytes()).as_ref());
+            }
+            "RS256" => &RSA_PKCS1_SHA256,
+            "RS512" => &RSA_PKCS1_SHA512,
+            "PS256" => &RSA_PSS_SHA256,
+            other => panic!("nothing here signs with {other}"),
+        };
         let mut signature = vec![0; self.key.public().modulus_len()];
         self.key
-            .sign(
-                &RSA_PKCS1_SHA256,
-                &SystemRandom::new(),
-                message.as_bytes(),
-                &mut signature,
-            )
+            .sign(encoding, &SystemRandom::new(), message.as_bytes(), &mut signature)
             .expect("a signature");
-        format!("Bearer {message}.{}", BASE64URL_NOPAD.encode(&signature))
+        BASE64URL_NOPAD.encode(&signature)
     }
+
+    /// The public key as PEM, in the form that is most often taken for a password.
+    fn published(&self) -> String {
+        let encoded = BASE64.encode(self.key.public_key().as_ref());
+        let lines: Vec<&str> = encoded
+            .as_bytes()
+            .chunks(64)
+            .map(|line| std::str::from_utf8(line).expect("base64"))
+            .collect();
+        format!(
+            "-----BEGIN RSA PUBLIC KEY-----\n{}\n-----END RSA PUBLIC KEY-----\n",
+            lines.join("\n")
+        )
+    }
+}
+
+/// The two parts of a token that are signed.
+pub(crate) fn unsigned(header: &Value, claims: &Value) -> String {
+    let part = |value: &Value| BASE64URL_NOPAD.encode(value.to_string().as_bytes());
+    format!("{}.{}", part(header), part(claims))
 }
 
 pub(crate) fn now() -> u64 {
@@ -190,6 +226,7 @@ async fn bot_framework_keys(State(shared): State<Shared>) -> Json<Value> {
         }
         keys.push(key);
     }
+    keys.extend(shared.deeds.foreign.lock().await.iter().cloned());
     Json(json!({ "keys": keys }))
 }
 

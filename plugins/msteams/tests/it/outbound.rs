@@ -219,6 +219,15 @@ fn preview(to: &str, shown: Option<&str>, text: &str) -> Asked {
     })
 }
 
+fn withdraw(to: &str, shown: &str) -> Asked {
+    Asked::Withdraw(WithdrawPreview {
+        id: 9,
+        to: to.into(),
+        shown: shown.into(),
+        ..WithdrawPreview::default()
+    })
+}
+
 async fn shown(account: &mut Account, asked: Asked) -> preview_answered::Outcome {
     account.ask(asked).await;
     match account.said().await {
@@ -314,14 +323,44 @@ async fn in_a_group_an_answer_is_a_message_that_is_changed() {
     teams.want(Wanted::new(404));
     let gone = answered(&mut account, last).await;
     assert!(matches!(gone, Outcome::PreviewGone(_)), "{gone:?}");
-    let withdraw = WithdrawPreview {
-        id: 9,
-        to: group.into(),
-        shown: "m-1".into(),
-        ..WithdrawPreview::default()
-    };
-    let withdrawn = shown(&mut account, Asked::Withdraw(withdraw)).await;
+    let withdrawn = shown(&mut account, withdraw(group, "m-1")).await;
     assert_eq!(withdrawn, preview_answered::Outcome::Shown(String::new()));
+}
+
+#[tokio::test]
+async fn a_stream_that_cannot_be_taken_back_is_ended_as_it_is_and_a_message_stays() {
+    let (plugin, mut account) = among_people().await;
+    let teams = plugin.microsoft.teams.clone();
+    let cannot = || Wanted::code(501, "DeleteActivityAPINotImplemented", "not implemented yet");
+    let first = shown(&mut account, preview("a:1", None, "Tea is ho")).await;
+    let preview_answered::Outcome::Shown(id) = first else {
+        panic!("{first:?}");
+    };
+
+    teams.want(Wanted::new(503));
+    let later = shown(&mut account, withdraw("a:1", &id)).await;
+    assert!(matches!(later, preview_answered::Outcome::Busy(_)), "{later:?}");
+    teams.want(cannot());
+    let withdrawn = shown(&mut account, withdraw("a:1", &id)).await;
+
+    assert_eq!(withdrawn, preview_answered::Outcome::Shown(String::new()));
+    let stays = teams.last().body;
+    assert_eq!(
+        (&stays["type"], &stays["text"]),
+        (&json!("message"), &json!("Tea is"))
+    );
+    assert_eq!(
+        streaminfo(&stays),
+        json!({"type": "streaminfo", "streamType": "final", "streamId": "m-1"})
+    );
+
+    teams.want(cannot());
+    let never = shown(&mut account, withdraw("19:g@thread.v2", "m-7")).await;
+    assert!(
+        matches!(never, preview_answered::Outcome::Never(_)),
+        "asking again does not bring the call: {never:?}"
+    );
+    assert_eq!(teams.last().method, "DELETE");
 }
 
 #[tokio::test]

@@ -55,6 +55,7 @@ async fn a_token_that_is_wrong_in_one_thing_is_refused() {
         json!({"exp": "soon"}),
         json!({"nbf": now() + 360}),
         json!({"serviceurl": null}),
+        json!({"serviceurl": null, "serviceUrl": "https://smba.trafficmanager.net/emea/"}),
     ] {
         let refused = refusal(&validator, &microsoft.token(&wrong)).await;
         assert!(
