@@ -6,7 +6,9 @@ use std::{
 };
 
 use bytes::Bytes;
-use gatehouse_proto::channel::v1::{Inbound, RunAccountResponse, SaveState, run_account_response::Message};
+use gatehouse_proto::channel::v1::{
+    Inbound, Reported, RunAccountResponse, SaveState, run_account_response::Message,
+};
 use tokio::sync::{Mutex, Semaphore, mpsc, oneshot};
 use tonic::Status;
 
@@ -65,7 +67,18 @@ impl Link {
 
     /// Hands over what was heard, and waits for the bridge's word. What is handed over at the same time leaves in the order in which it was
     /// begun; its number is given here. A platform that gives up after a while puts its own limit of time around this.
-    pub async fn hear(&self, mut inbound: Inbound) -> Heard {
+    pub async fn hear(&self, inbound: Inbound) -> Heard {
+        let numbered = |seq| Message::Inbound(Box::new(Inbound { seq, ..inbound }));
+        self.hand_over(numbered).await
+    }
+
+    /// Hands over how far a message of ours came, and waits for the bridge's word, as [`Link::hear`] does.
+    pub async fn report(&self, reported: Reported) -> Heard {
+        self.hand_over(|seq| Message::Reported(Reported { seq, ..reported }))
+            .await
+    }
+
+    async fn hand_over(&self, numbered: impl FnOnce(u64) -> Message) -> Heard {
         let over = || Heard::Again("the gateway is not there".into());
         let Ok(_place) = self.places.acquire().await else {
             return over();
@@ -73,11 +86,10 @@ impl Link {
         let told = {
             let mut last = self.last.lock().await;
             *last += 1;
-            inbound.seq = *last;
             let Some(told) = self.heard.wait(*last) else {
                 return over();
             };
-            self.say(Message::Inbound(Box::new(inbound))).await;
+            self.say(numbered(*last)).await;
             told
         };
         told.word().await.unwrap_or_else(over)
@@ -188,7 +200,7 @@ mod tests {
     use std::{sync::Arc, time::Duration};
 
     use gatehouse_proto::channel::v1::{
-        Connected, Inbound, RunAccountResponse, run_account_response::Message,
+        Connected, Inbound, Reported, RunAccountResponse, run_account_response::Message,
     };
     use tokio::{sync::mpsc, time::timeout};
     use tonic::Status;
@@ -216,6 +228,29 @@ mod tests {
         link.told(inbound.seq, Heard::Kept);
 
         assert_eq!(waiting.await.expect("no panic"), Heard::Kept);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_brings_a_report_waits_for_the_word_on_it_and_on_nothing_else() {
+        let (queue, mut queued) = mpsc::channel(QUEUE_MAX);
+        let link = Arc::new(Link::new(queue));
+        let mut seqs = Vec::new();
+        for (word, outcome) in [
+            (Heard::Kept, Heard::Kept),
+            (Heard::Again("full".into()), Heard::Again("full".into())),
+        ] {
+            let waiting = tokio::spawn({
+                let link = Arc::clone(&link);
+                async move { link.report(Reported::default()).await }
+            });
+            let Message::Reported(reported) = said(&mut queued).await else {
+                panic!("it is no report");
+            };
+            seqs.push(reported.seq);
+            link.told(reported.seq, word);
+            assert_eq!(waiting.await.expect("no panic"), outcome);
+        }
+        assert_eq!(seqs, [1, 2], "numbered with what is heard");
     }
 
     #[tokio::test(start_paused = true)]

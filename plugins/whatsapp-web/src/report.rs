@@ -14,7 +14,8 @@ use std::{
     time::Duration,
 };
 
-use gatehouse_plugin_sdk::Link;
+use futures::future::join_all;
+use gatehouse_plugin_sdk::{Heard, Link};
 use gatehouse_proto::channel::v1::{
     Notice, NoticeTopic, ReportState, Reported, run_account_response::Message,
 };
@@ -38,8 +39,6 @@ use crate::{
 const WITHIN: Duration = Duration::from_secs(20);
 /// What it is told at once: what the contract lets wait for its word.
 const AT_ONCE: usize = 64;
-/// Reports are numbered from here: the link numbers everything else from 1, and would take the word on a report for the word on a message.
-const FIRST: u64 = 1 << 32;
 
 /// What WhatsApp said of messages, until the bridge has it.
 pub(crate) struct Reports {
@@ -112,10 +111,9 @@ impl Reports {
 
     /// Tells the bridge, as long as the session is there and the bridge takes it.
     pub(crate) async fn tell(&self, link: &Link) {
-        let mut number = FIRST;
         loop {
             let reports = self.next().await;
-            let told = time::timeout(WITHIN, hand_over(link, &mut number, &reports)).await;
+            let told = time::timeout(WITHIN, hand_over(link, &reports)).await;
             let told = told.unwrap_or_else(|_| Err("the gateway did not take a report in time".to_owned()));
             if let Err(reason) = told {
                 self.missed.send_replace(Some(reason));
@@ -141,14 +139,12 @@ impl Reports {
     }
 }
 
-/// Tells the bridge, and returns once it has it. The link waits for no word on a report. But the bridge works through what it is told in its
-/// order and into one store, so its word on a value that is saved behind the reports stands for them as well. What that cannot tell is a store
-/// that fails for a report and takes the value right behind it: that report is lost, and the count is one short.
+/// Tells the bridge, and returns once it has it.
 ///
 /// # Errors
 /// When the bridge has not taken it: why.
-async fn hand_over(link: &Link, number: &mut u64, reports: &[Report]) -> Result<(), String> {
-    for report in reports {
+async fn hand_over(link: &Link, reports: &[Report]) -> Result<(), String> {
+    let told = reports.iter().map(async |report| {
         if let Some(why) = &report.why {
             tracing::warn!(
                 message.id = report.id,
@@ -161,15 +157,21 @@ async fn hand_over(link: &Link, number: &mut u64, reports: &[Report]) -> Result<
             };
             link.say(Message::Notice(notice)).await;
         }
-        *number += 1;
         let reported = Reported {
-            seq: *number,
+            seq: 0,
             message_id: report.id.clone(),
             state: report.state.into(),
         };
-        link.say(Message::Reported(reported)).await;
-    }
-    link.save(number.to_be_bytes().to_vec()).await
+        match link.report(reported).await {
+            Heard::Kept => Ok(()),
+            Heard::PassedOver(reason) => {
+                tracing::info!(message.id = report.id, reason, "a report was passed over");
+                Ok(())
+            }
+            Heard::Again(reason) => Err(reason),
+        }
+    });
+    join_all(told).await.into_iter().collect()
 }
 
 /// How far a receipt says that messages of ours came, and why no further. `None`: it says nothing of that.

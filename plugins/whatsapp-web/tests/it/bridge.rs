@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 
 use gatehouse_proto::channel::v1::{
     Inbound, InboundCommitted, InboundRefused, LoginWanted, Probe, ReportState, Reported, RunAccountRequest,
-    RunAccountResponse, SaveState, SendPart, StateSaved, StopAccount, part_answered::Outcome,
-    run_account_request::Message as Asked, run_account_response::Message as Said,
+    RunAccountResponse, SendPart, StopAccount, part_answered::Outcome, run_account_request::Message as Asked,
+    run_account_response::Message as Said,
 };
 use tokio::{
     sync::mpsc,
@@ -22,9 +22,9 @@ pub(crate) struct Account {
     is_connected: bool,
     /// What was reported beside everything else.
     reported: VecDeque<(String, ReportState)>,
-    /// Whether the word on values is held back, and the one that waits for it.
+    /// Whether the word on reports is held back, and the one that waits for it.
     pub(crate) holds: bool,
-    held: Option<SaveState>,
+    held: Option<u64>,
 }
 
 impl Account {
@@ -54,7 +54,6 @@ impl Account {
             match self.next().await? {
                 Said::Heard(_) => {}
                 Said::Reported(reported) => self.report(reported).await,
-                Said::Save(save) => self.save(save).await,
                 said => return Some(said),
             }
         }
@@ -70,16 +69,11 @@ impl Account {
         let (seq, duplicate) = (reported.seq, false);
         let state = reported.state();
         self.reported.push_back((reported.message_id, state));
-        self.ask(Asked::Committed(InboundCommitted { seq, duplicate }))
-            .await;
-    }
-
-    async fn save(&mut self, save: SaveState) {
         if self.holds {
-            self.held = Some(save);
+            self.held = Some(seq);
         } else {
-            let (seq, error) = (save.seq, None);
-            self.ask(Asked::Saved(StateSaved { seq, error })).await;
+            self.ask(Asked::Committed(InboundCommitted { seq, duplicate }))
+                .await;
         }
     }
 
@@ -93,7 +87,6 @@ impl Account {
                 Said::Heard(_) => {}
                 Said::Connected(_) if !self.is_connected => self.is_connected = true,
                 Said::Reported(reported) => self.report(reported).await,
-                Said::Save(save) => self.save(save).await,
                 other => panic!("{other:?}"),
             }
         }
@@ -109,26 +102,21 @@ impl Account {
                     Said::Heard(_) => {}
                     Said::Connected(_) if !self.is_connected => self.is_connected = true,
                     Said::Reported(reported) => self.report(reported).await,
-                    Said::Save(save) => self.save(save).await,
                     other => panic!("{other:?}"),
                 },
             }
         }
     }
 
-    /// Gives the word on a value that is held back, once there is one. `Some`: why it is not on the disk.
+    /// Gives the word on the report that is held back. `Some`: why it is not kept.
     pub(crate) async fn releases(&mut self, error: Option<&str>) {
-        while self.held.is_none() {
-            match self.next().await.expect("the stream is open") {
-                Said::Heard(_) => {}
-                Said::Save(save) => self.save(save).await,
-                other => panic!("{other:?}"),
-            }
-        }
         self.holds = false;
-        let seq = self.held.take().expect("a value").seq;
-        let error = error.map(str::to_owned);
-        self.ask(Asked::Saved(StateSaved { seq, error })).await;
+        let (seq, duplicate, again) = (self.held.take().expect("a report"), false, true);
+        let word = match error.map(str::to_owned) {
+            Some(reason) => Asked::Refused(InboundRefused { seq, reason, again }),
+            None => Asked::Committed(InboundCommitted { seq, duplicate }),
+        };
+        self.ask(word).await;
     }
 
     /// Waits until it is connected, which it is once what waited for it is committed.
