@@ -8,6 +8,7 @@
 mod announce;
 mod browse;
 mod name;
+mod place;
 
 pub(crate) use self::{announce::run as announce, browse::run as discover};
 

@@ -1,20 +1,14 @@
 //! `gatehouse discovery`: says on the local network where the gateway of this home is, for as long as it is there, and follows its
 //! addresses. Whatever goes wrong is told in the log and tried again; it never ends by itself.
 
-use std::{
-    collections::VecDeque,
-    fs,
-    net::IpAddr,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{collections::VecDeque, net::IpAddr, time::Duration};
 
 use gatehouse_core::{Home, backoff::Backoff, drain};
 use mdns_sd::{DaemonEvent, Receiver, ServiceDaemon, ServiceInfo};
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
-use super::{SERVICE, daemon, name::Name};
+use super::{SERVICE, daemon, name::Name, place::Place};
 use crate::{
     args::{Common, discovery::Discovery},
     exit::{Exit, Failed},
@@ -114,23 +108,25 @@ impl Announcer {
             Ok(opened) => opened,
             Err(why) => return Ended::Failed(why),
         };
+        let url_file = self.home.url_file();
         let mut said: Option<(Place, String)> = None;
-        let mut before: Option<Place> = None;
         let ended = loop {
-            // The edge writes its address a moment before its certificate: what holds for two looks is said.
-            let place = Place::read(&self.home.url_file());
-            let is_settled = place == before;
-            match (&said, &place) {
-                (Some((known, _)), place) if is_settled && Some(known) != place.as_ref() => {
-                    break Ended::Moved;
+            match &said {
+                Some((known, _)) if Place::read(&url_file).as_ref() != Some(known) => break Ended::Moved,
+                Some(_) => {}
+                None => {
+                    let found = tokio::select! {
+                        () = drain.requested() => None,
+                        found = Place::ready(&url_file) => found,
+                    };
+                    if let Some(place) = found {
+                        match self.register(&daemon, &name, &place) {
+                            Ok(full) => said = Some((place, full)),
+                            Err(why) => break Ended::Failed(why),
+                        }
+                    }
                 }
-                (None, Some(place)) if is_settled => match self.register(&daemon, &name, place) {
-                    Ok(full) => said = Some((place.clone(), full)),
-                    Err(why) => break Ended::Failed(why),
-                },
-                _ => {}
             }
-            before = place;
             if let Some(ended) = self.hear(&events) {
                 break ended;
             }
@@ -207,35 +203,6 @@ impl Announcer {
             self.conflicts.clear();
         }
         is_storm
-    }
-}
-
-/// Where the gateway is, as its edge says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Place {
-    port: u16,
-    /// The SHA-256 of its certificate, where it speaks TLS to other machines.
-    fingerprint: Option<String>,
-}
-
-impl Place {
-    fn read(url_file: &Path) -> Option<Self> {
-        let url = fs::read_to_string(url_file).ok()?;
-        let port = url
-            .trim()
-            .trim_end_matches('/')
-            .rsplit_once(':')?
-            .1
-            .parse()
-            .ok()?;
-        let certificate: PathBuf = url_file.with_file_name("edge.tls");
-        let fingerprint = fs::read_to_string(certificate)
-            .ok()
-            .map(|text| text.trim().to_owned());
-        Some(Self {
-            port,
-            fingerprint: fingerprint.filter(|text| !text.is_empty() && text.len() <= 128),
-        })
     }
 }
 
@@ -351,21 +318,6 @@ mod tests {
             digits.len() == 6 && u32::from_str_radix(digits, 16).is_ok(),
             "{digits}"
         );
-    }
-
-    #[test]
-    fn the_place_is_what_the_edge_wrote_and_nothing_else_is_taken_for_one() {
-        let run = tempfile::tempdir().unwrap();
-        let file = run.path().join("edge.url");
-        assert_eq!(Place::read(&file), None);
-        fs::write(&file, "ws://[::]:4321\n").unwrap();
-        fs::write(run.path().join("edge.tls"), "ab12\n").unwrap();
-
-        let read = Place::read(&file).unwrap();
-
-        assert_eq!((read.port, read.fingerprint.as_deref()), (4321, Some("ab12")));
-        fs::write(&file, "somewhere").unwrap();
-        assert_eq!(Place::read(&file), None);
     }
 
     #[tokio::test(start_paused = true)]
