@@ -11,6 +11,9 @@ import { changed, state } from "./state.js";
 /** Rows of a page: some screens full. */
 const PAGE = 60;
 
+/** Rows of a page of older ones: what is drawn between two frames, or else scrolling is held up. */
+const OLDER_PAGE = 32;
+
 /** Bytes of a page: more would be seconds on a slow line. */
 const PAGE_BYTES = 512 * 1024;
 
@@ -78,7 +81,7 @@ export async function readOlder(call, key) {
     // Rows that came meanwhile move the offset; those that are read twice are known by their ids.
     const offset = Math.max(conversation.more, conversation.rows.length);
     /** @type {History} */
-    const page = await call("chat.history", { sessionKey: key, limit: PAGE, maxBytes: PAGE_BYTES, offset });
+    const page = await call("chat.history", { sessionKey: key, limit: OLDER_PAGE, maxBytes: PAGE_BYTES, offset });
     for (const row of page.messages ?? []) insert(conversation, row);
     conversation.more = page.hasMore ? (page.nextOffset ?? null) : null;
   } catch (error) {

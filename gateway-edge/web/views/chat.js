@@ -13,14 +13,14 @@ import { composer } from "./composer.js";
 import { itemsOf } from "./items.js";
 import { agentName } from "./keys.js";
 import { updateItem } from "./message.js";
-import { drawRows } from "./rows.js";
+import { rowsIn } from "./rows.js";
 import { patch, sessionMenu } from "./session.js";
 
 /** How near to the end somebody is who follows what is said. */
 const NEAR_END = 80;
 
-/** How far from the beginning older rows are read. */
-const NEAR_BEGINNING = 600;
+/** How far from the beginning older rows are read, in pixels: they are there before somebody who scrolls fast is. */
+const NEAR_BEGINNING = 1_500;
 
 /** @param {string} key */
 export function chat(key) {
@@ -43,6 +43,7 @@ export function chat(key) {
   );
   const trouble = h("div", {});
   const scroller = h("div", { class: "scroller", tabindex: -1 }, trouble, welcome, rows);
+  const shown = rowsIn(scroller, rows);
   const down = iconButton("down", "To the newest", () => toEnd(true), "down");
   const writing = composer(key);
   const node = h("section", { class: "chat" }, head, scroller, h("div", { class: "foot" }, down, writing.node));
@@ -80,7 +81,7 @@ export function chat(key) {
   let frame;
   /** Whether more than the words of what runs is other than what is drawn. */
   let isWhole = true;
-  /** @type {ReturnType<typeof drawRows>} */
+  /** @type {import("./rows.js").Live} */
   let live = new Map();
 
   const draw = () => {
@@ -96,7 +97,7 @@ export function chat(key) {
   const drawAll = () => {
     const conversation = state.conversations.get(key);
     const items = itemsOf(key);
-    live = drawRows(rows, items);
+    live = shown.draw(items);
     const isFresh = conversation !== undefined && conversation.cursor !== null;
     welcome.hidden = items.length > 0 || !isFresh;
     rows.classList.toggle("waits", !isFresh && items.length === 0);
@@ -132,6 +133,7 @@ export function chat(key) {
     for (const stop of stops) stop();
     document.removeEventListener("visibilitychange", drawHead);
     growth.disconnect();
+    shown.close();
     writing.close();
     if (frame) cancelAnimationFrame(frame);
   };

@@ -4,6 +4,7 @@ import { runsOf } from "../store/runs.js";
 import { state } from "../store/state.js";
 
 /** @typedef {import("../protocol/types.js").Row} Row */
+/** @typedef {import("../protocol/types.js").Block} Block */
 /** @typedef {import("../store/runs.js").Run} Run */
 /** @typedef {import("../protocol/outbox.js").Item} Sent */
 /** @typedef {{ key: string, version: string, kind: "row", row: Row, results: Map<string, Row>, first: boolean, agentId: string, sessionKey: string }} RowItem */
@@ -42,7 +43,7 @@ export function itemsOf(key) {
     const isShown = !(row.toolCallId && called.has(row.toolCallId)) && !(row.__openclaw.kind === "reset" && !row.content?.length);
     if (isShown) {
       const first = row.role !== before?.role || row.__openclaw.runId !== before?.__openclaw.runId;
-      items.push({ key: row.__openclaw.id, version: versionOf(row, results, first), kind: "row", row, results, first, agentId, sessionKey: key });
+      items.push(ofRow(row, results, first, agentId, key));
       if (!row.toolCallId) before = row;
     }
     for (const run of runs) if (last.get(run.id) === at) items.push(ofRun(run, before?.role !== "assistant"));
@@ -55,20 +56,39 @@ export function itemsOf(key) {
   return items;
 }
 
+/** What was made of rows: with ten thousand of them, making each anew whenever one is added would be felt. @type {WeakMap<Row, RowItem>} */
+const made = new WeakMap();
+
+/** @param {Row} row @param {Map<string, Row>} results @param {boolean} first @param {string} agentId @param {string} sessionKey @returns {RowItem} */
+function ofRow(row, results, first, agentId, sessionKey) {
+  const version = versionOf(row, results, first);
+  const known = made.get(row);
+  if (known?.version === version && known.agentId === agentId && known.sessionKey === sessionKey) return known;
+  /** @type {RowItem} */
+  const item = { key: row.__openclaw.id, version, kind: "row", row, results, first, agentId, sessionKey };
+  made.set(row, item);
+  return item;
+}
+
 /** @param {Run} run @param {boolean} first @returns {RunItem} */
 function ofRun(run, first) {
   return { key: `run:${run.id}`, version: "", kind: "run", run, first };
 }
 
+/** @type {Block[]} */
+const NO_CALLS = [];
+
 /** The calls of tools in a row. @param {Row} row */
-export function callsOf(row) {
-  return Array.isArray(row.content) ? row.content.filter((block) => block.type === "toolCall") : [];
+function callsOf({ content }) {
+  const isCall = (/** @type {Block} */ block) => block.type === "toolCall";
+  return Array.isArray(content) && content.some(isCall) ? content.filter(isCall) : NO_CALLS;
 }
 
 /** @param {Row} row @param {Map<string, Row>} results @param {boolean} first */
 function versionOf(row, results, first) {
-  const answered = callsOf(row).map((call) => (results.has(call.id ?? "") ? "1" : "0"));
-  return `${first ? "f" : ""}${answered.join("")}`;
+  let version = first ? "f" : "";
+  for (const call of callsOf(row)) version += results.has(call.id ?? "") ? "1" : "0";
+  return version;
 }
 
 /** The day around a moment, where the browser is. @param {number} at */
