@@ -127,6 +127,12 @@ for program in avahi-daemon avahi-browse dbus-daemon ip; do
   fi
 done
 
+# What runs the unit of `gatehouse service`, in a machine of the test's own. Where systemd does not run this machine, nothing of it starts.
+if [ ! -x /lib/systemd/systemd ] && have apt-get && may_be_root; then
+  say "installing systemd"
+  apt_install systemd || say "systemd cannot be installed here: its unit is read, and not run"
+fi
+
 # What the alert rules are checked with. It comes with the whole of Prometheus, which starts by itself: the tests need the tool alone.
 if ! have promtool; then
   if have apt-get && may_be_root; then

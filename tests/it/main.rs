@@ -36,6 +36,7 @@ mod silence;
 mod slack;
 mod soak;
 mod start;
+mod systemd;
 mod telegram;
 mod token;
 mod tools;
