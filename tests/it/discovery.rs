@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, process::Command};
 
-use gatehouse_tests::gateway::binary;
+use gatehouse_tests::{Findings, gateway::binary};
 use serde_json::{Value, json};
 
 /// Whether this machine has what is needed: Avahi, and networks of one's own.
@@ -41,26 +41,17 @@ fn avahi_finds_the_gateway_follows_it_and_nobody_depends_on_it() {
     fs::write(home.join("gatehouse.json5"), document.to_string()).expect("written");
     let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("it/discovery");
 
-    let output = Command::new("unshare")
-        .args(["-n", "-m", "bash"])
-        .arg(ours.join("network.sh"))
-        .arg(binary())
-        .arg(folder.path())
-        .arg(ours.join("hostile.py"))
-        .output()
-        .expect("a network of its own");
+    let found = Findings::of(
+        Command::new("unshare")
+            .args(["-n", "-m", "bash"])
+            .arg(ours.join("network.sh"))
+            .arg(binary())
+            .arg(folder.path())
+            .arg(ours.join("hostile.py")),
+    );
 
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    let line = |name: &str| {
-        let found = said
-            .lines()
-            .find_map(|line| line.strip_prefix(&format!("{name} ")));
-        found
-            .map(str::to_owned)
-            .unwrap_or_else(|| panic!("{name}: {said}\n{}", String::from_utf8_lossy(&output.stderr)))
-    };
-    let port = line("port");
-    let first = line("first");
+    let port = found.line("port");
+    let first = found.line("first");
     assert!(first.contains(&format!(";192.0.2.7;{port};")), "{first}");
     for key in [
         "\"role=gateway\"",
@@ -74,21 +65,21 @@ fn avahi_finds_the_gateway_follows_it_and_nobody_depends_on_it() {
     let machine = fs::read_to_string("/proc/sys/kernel/hostname").expect("a name");
     let host = first.split(';').nth(6).expect("the host").to_owned();
     for private in [token.trim(), home.to_str().expect("UTF-8")] {
-        assert!(!said.contains(private), "{said}");
+        assert!(!found.said().contains(private), "{}", found.said());
     }
     assert_ne!(
         host.trim_end_matches(".local"),
         machine.trim(),
         "people name machines after themselves"
     );
-    assert_eq!(line("follows"), "yes");
-    let listed: Value = serde_json::from_str(&line("discover")).expect("JSON");
+    assert_eq!(found.line("follows"), "yes");
+    let listed: Value = serde_json::from_str(found.line("discover")).expect("JSON");
     let urls = listed["gateways"][0]["urls"].to_string();
     assert!(urls.contains(&format!("wss://198.51.100.9:{port}")), "{listed}");
-    assert_eq!(line("again"), "yes");
-    assert_eq!(line("ready"), "without a network");
-    assert_eq!(line("end"), "0");
-    assert_eq!(line("goodbye"), "yes");
-    assert_eq!(line("storm"), "ready");
-    assert_eq!(line("ended"), "0");
+    assert_eq!(found.line("again"), "yes");
+    assert_eq!(found.line("ready"), "without a network");
+    assert_eq!(found.line("end"), "0");
+    assert_eq!(found.line("goodbye"), "yes");
+    assert_eq!(found.line("storm"), "ready");
+    assert_eq!(found.line("ended"), "0");
 }

@@ -2,7 +2,7 @@
 
 use std::{path::Path, process::Command};
 
-use gatehouse_tests::gateway::binary;
+use gatehouse_tests::{Findings, gateway::binary};
 use serde_json::Value;
 
 #[test]
@@ -17,36 +17,22 @@ fn systemd_runs_the_unit_looks_after_it_and_leaves_a_wrong_configuration_alone()
         .expect("a folder");
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("it/systemd/machine.sh");
 
-    let output = Command::new("bash")
-        .arg(script)
-        .arg(binary())
-        .arg(folder.path())
-        .output()
-        .expect("a machine of its own");
+    let found = Findings::of(Command::new("bash").arg(script).arg(binary()).arg(folder.path()));
 
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    if let Some(why) = said.strip_prefix("none ") {
+    if let Some(why) = found.find("none") {
         eprintln!("left out: systemd cannot run in a machine of its own here: {why}");
         return;
     }
-    let line = |name: &str| {
-        let found = said
-            .lines()
-            .find_map(|line| line.strip_prefix(&format!("{name} ")));
-        found
-            .map(str::to_owned)
-            .unwrap_or_else(|| panic!("{name}: {said}\n{}", String::from_utf8_lossy(&output.stderr)))
-    };
-    assert_eq!(line("install"), "active");
-    assert!(line("status").starts_with("serving at ws://"), "{said}");
-    let gateway: Value = serde_json::from_str(&line("gateway")).expect("JSON");
+    assert_eq!(found.line("install"), "active");
+    assert!(found.line("status").starts_with("serving at ws://"));
+    let gateway: Value = serde_json::from_str(found.line("gateway")).expect("JSON");
     assert_eq!(gateway["status"]["ok"], true, "{gateway}");
-    let owner = line("user");
+    let owner = found.line("user");
     let (user, folder) = owner.split_once(" owns ").expect("both");
     assert!(user != "0" && folder == format!("{user}:700"), "{owner}");
-    assert_eq!(line("killed"), "1");
-    assert_eq!(line("hung"), "1");
-    assert_eq!(line("stop"), "success 0 0", "no process is left");
-    assert_eq!(line("mistake"), "78 0");
-    assert_eq!(line("uninstall"), "0 not-found");
+    assert_eq!(found.line("killed"), "1");
+    assert_eq!(found.line("hung"), "1");
+    assert_eq!(found.line("stop"), "success 0 0", "no process is left");
+    assert_eq!(found.line("mistake"), "78 0");
+    assert_eq!(found.line("uninstall"), "0 not-found");
 }

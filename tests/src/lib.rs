@@ -5,6 +5,7 @@
 
 pub mod bindings;
 pub mod collector;
+pub mod findings;
 pub mod gateway;
 pub mod http;
 pub mod irc;
@@ -16,6 +17,7 @@ pub mod socket;
 pub mod tmux;
 pub mod wait;
 
+pub use findings::Findings;
 pub use gateway::Gateway;
 pub use socket::Client;
 pub use wait::{DEADLINE, until};

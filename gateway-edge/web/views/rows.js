@@ -34,7 +34,8 @@ export function rowsIn(scroller, rows) {
           emptied.delete(chunk);
           chunk.style.blockSize = "";
           fillChunk(chunk, items);
-        } else if (chunk.isConnected && !isInUse(chunk)) {
+        } else if (boundingClientRect.height > 0 && !isInUse(chunk)) {
+          // What has no height is not far away: all of the conversation is hidden.
           emptied.add(chunk);
           chunk.style.blockSize = `${boundingClientRect.height}px`;
           fillChunk(chunk, []);
