@@ -5,6 +5,7 @@
 //! and in a fenced block, they are what somebody asked about. Some templates write the opening mark into the question, so that an
 //! answer has only the closing one: all before it was thought.
 
+mod end;
 mod harmony;
 
 use self::harmony::Harmony;
@@ -92,6 +93,9 @@ pub(crate) struct Splitter {
     in_fence: bool,
     /// The last character of the text.
     last: Option<char>,
+    /// The last of the text, which may be the mark of its end, and the character before it.
+    ending: String,
+    before_ending: Option<char>,
     /// A thought that began in the middle. Should it never end, it was none.
     in_middle: Option<String>,
 }
@@ -132,6 +136,14 @@ impl Splitter {
 
     /// The answer is over.
     pub(crate) fn finish(&mut self, out: &mut Vec<Piece>) {
+        self.finish_held(out);
+        if end::is_full(&self.ending) {
+            self.ending.clear();
+        }
+        self.say_ending(out);
+    }
+
+    fn finish_held(&mut self, out: &mut Vec<Piece>) {
         let held = std::mem::take(&mut self.held);
         match self.place {
             Place::Begin if held.trim().is_empty() || harmony::is_cut(&held) => {}
@@ -246,6 +258,7 @@ impl Splitter {
                     }
                     Match::Full(bytes) => {
                         self.say(before, out);
+                        self.say_ending(out);
                         add(out, Piece::WasThinking);
                         self.has_thought = true;
                         self.place = Place::Begin;
@@ -294,9 +307,23 @@ impl Splitter {
     }
 
     fn say(&mut self, text: &str, out: &mut Vec<Piece>) {
-        if let Some(last) = text.chars().next_back() {
-            self.last = Some(last);
-            add(out, Piece::Text(text.to_owned()));
+        self.last = text.chars().next_back().or(self.last);
+        self.ending.push_str(text);
+        let at = if self.in_fence {
+            self.ending.len()
+        } else {
+            end::begins(&self.ending, self.before_ending)
+        };
+        let ending = self.ending.split_off(at);
+        self.say_ending(out);
+        self.ending = ending;
+    }
+
+    /// It was not the end.
+    fn say_ending(&mut self, out: &mut Vec<Piece>) {
+        if let Some(last) = self.ending.chars().next_back() {
+            self.before_ending = Some(last);
+            add(out, Piece::Text(std::mem::take(&mut self.ending)));
         }
     }
 
@@ -305,6 +332,7 @@ impl Splitter {
             kept.push_str(text);
         }
         if !text.is_empty() {
+            self.say_ending(out);
             add(out, Piece::Thinking(text.to_owned()));
         }
     }

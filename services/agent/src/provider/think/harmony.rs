@@ -92,6 +92,7 @@ impl Splitter {
 
     /// All before was thought, and the next message follows.
     pub(super) fn hand_over(&mut self, out: &mut Vec<Piece>) {
+        self.say_ending(out);
         add(out, Piece::WasThinking);
         self.last = None;
         self.has_thought = true;

@@ -64,6 +64,37 @@ fn thinking_between_marks_is_no_part_of_the_answer() {
 }
 
 #[test]
+fn the_mark_of_a_turns_end_is_no_part_of_the_answer_wherever_it_is_cut() {
+    for (answer, said) in [
+        ("Hello<|im_end|>", "Hello"),
+        ("Hello<|im_end|>\n", "Hello"),
+        ("Hello\n<|eot_id|>", "Hello\n"),
+        ("Hello<|im_end|><|endoftext|>", "Hello"),
+        ("Hello<end_of_turn>\n<end_of_turn>", "Hello"),
+        ("Hello<｜end▁of▁sentence｜>", "Hello"),
+        ("<|im_end|>", ""),
+        ("<think>hm</think>Hello<|im_end|>", "Hello"),
+        // What somebody asked about, what only looks like one, and what goes on.
+        ("A turn ends with `<|im_end|>`", "A turn ends with `<|im_end|>`"),
+        ("A turn ends with '<|im_end|>", "A turn ends with '<|im_end|>"),
+        ("```\n<|im_end|>", "```\n<|im_end|>"),
+        ("```\n<|im_end|>\n```", "```\n<|im_end|>\n```"),
+        ("Write <|im_end|> there", "Write <|im_end|> there"),
+        ("Hello<|im_e", "Hello<|im_e"),
+        ("a < b <", "a < b <"),
+        ("<s>old</s>", "<s>old</s>"),
+        ("Hello<|im_end|>?", "Hello<|im_end|>?"),
+    ] {
+        let letters: Vec<String> = answer.chars().map(String::from).collect();
+        assert_eq!(split(letters.iter().map(String::as_str)).1, said, "{answer}");
+        for (cut, _) in answer.char_indices() {
+            let (first, second) = answer.split_at(cut);
+            assert_eq!(split([first, second]).1, said, "{answer} cut at {cut}");
+        }
+    }
+}
+
+#[test]
 fn messages_of_openai_s_format_are_told_apart_by_their_channel() {
     let (analysis, last) = (
         "<|channel|>analysis<|message|>",

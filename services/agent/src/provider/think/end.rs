@@ -1,0 +1,50 @@
+//! The mark with which a model ends its turn. Servers that know the model take it for the end; the others send it as the last of the
+//! answer.
+
+use super::QUOTES;
+
+/// None of them is a word, or a tag of a page: `</s>`, which is one, stays.
+const MARKS: &[&str] = &[
+    "<|im_end|>",
+    "<|eot_id|>",
+    "<|eom_id|>",
+    "<|endoftext|>",
+    "<|end_of_text|>",
+    "<|end|>",
+    "<end_of_turn>",
+    "<｜end▁of▁sentence｜>",
+];
+
+/// Where such a mark begins, or what may become one, behind which nothing comes but white space; the end of the text where there is
+/// none. `before` is the character before the text: a mark in quotes is what somebody asked about.
+pub(super) fn begins(text: &str, before: Option<char>) -> usize {
+    let words = text.trim_end();
+    let Some((said, found)) = words.rfind('<').and_then(|at| words.split_at_checked(at)) else {
+        return text.len();
+    };
+    let may_become = words.len() == text.len() && MARKS.iter().any(|mark| mark.starts_with(found));
+    let is_quoted = said
+        .chars()
+        .next_back()
+        .or(before)
+        .is_some_and(|last| QUOTES.contains(&last));
+    if is_quoted || !(may_become || MARKS.contains(&found)) {
+        return text.len();
+    }
+    // Some models end twice.
+    let another = begins(said, before);
+    if is_full(said.get(another..).unwrap_or_default()) {
+        another
+    } else {
+        said.len()
+    }
+}
+
+/// Whether a text is marks alone.
+pub(super) fn is_full(text: &str) -> bool {
+    let mut rest = text.trim();
+    while let Some(behind) = MARKS.iter().find_map(|mark| rest.strip_prefix(mark)) {
+        rest = behind.trim_start();
+    }
+    rest.is_empty()
+}
