@@ -37,7 +37,7 @@ pub(crate) enum CronVerb {
     Add(CronAdd),
     /// Change one
     Edit(CronEdit),
-    /// Remove one; what it did stays in `cron runs`
+    /// Remove one; what it did stays in the list of all runs, `cron runs`
     #[command(visible_alias = "rm")]
     Remove {
         /// The job

@@ -100,6 +100,10 @@ pub(crate) enum RequestError {
     Role { index: usize },
     #[error("/messages/{index}/content {problem}")]
     Content { index: usize, problem: ContentError },
+    #[error(
+        "/messages has nothing to answer: no message of a user, and no tool's answer to a call that the model made before it"
+    )]
+    NothingAsked,
     #[error(transparent)]
     Program(#[from] ProgramError),
 }
@@ -131,6 +135,10 @@ impl TryFrom<RunTurnRequest> for RunTurn {
             .into_iter()
             .map(|TurnMedia { id, mime_type, data }| (id, Medium { mime_type, data }));
         let messages = messages.into_iter().enumerate().map(message);
+        let messages: Vec<Message> = messages.collect::<Result<_, _>>()?;
+        if !asks(&messages) {
+            return Err(RequestError::NothingAsked);
+        }
         Ok(Self {
             run: run_id,
             models,
@@ -140,7 +148,7 @@ impl TryFrom<RunTurnRequest> for RunTurn {
                 .map_or(Duration::MAX, Duration::from_millis),
             question: Question {
                 system_prompt,
-                messages: messages.collect::<Result<_, _>>()?,
+                messages,
                 agent_name,
                 in_chat,
                 shelf: media.collect(),
@@ -177,6 +185,14 @@ fn message((index, message): (usize, TurnMessage)) -> Result<Message, RequestErr
     })
 }
 
+/// Whether anybody waits for an answer. Models that are asked with nothing fail each in their own way, some of them as a whole.
+fn asks(messages: &[Message]) -> bool {
+    let calls = || messages.iter().flat_map(|message| message.content.calls());
+    let mut results = messages.iter().flat_map(|message| message.content.results());
+    messages.iter().any(|message| message.role == Role::User)
+        || results.any(|result| calls().any(|call| call.id == result.call_id))
+}
+
 #[cfg(test)]
 mod tests {
     use gatehouse_proto::common::v1 as common;
@@ -198,11 +214,11 @@ mod tests {
 
     #[test]
     fn a_request_is_read_once_and_refused_by_the_place_that_is_wrong() {
-        let turn = RunTurn::try_from(said(proto::turn_message::Role::Tool.into(), None)).unwrap();
+        let turn = RunTurn::try_from(said(proto::turn_message::Role::User.into(), None)).unwrap();
         let message = turn.question.messages.first().unwrap();
         assert_eq!(
             (message.role, message.content.words().as_str()),
-            (Role::Tool, "hi")
+            (Role::User, "hi")
         );
         assert_eq!(turn.limit, Duration::MAX);
 
@@ -217,5 +233,36 @@ mod tests {
             refused.to_string(),
             "/messages/0/content holds a medium without an id and without a URL"
         );
+    }
+
+    #[test]
+    fn a_turn_without_anything_to_answer_is_not_begun() {
+        let message = |role, content: &str| Message {
+            role,
+            content: Content::from_json(content).unwrap(),
+            provider: None,
+        };
+        let call = || {
+            let said = r#"[{"type":"toolCall","id":"c1","name":"ls","arguments":{}}]"#;
+            message(Role::Assistant, said)
+        };
+        let result = |id: &str| {
+            let said =
+                format!(r#"[{{"type":"toolResult","toolCallId":"{id}","toolName":"ls","content":"x"}}]"#);
+            message(Role::Tool, &said)
+        };
+
+        assert!(asks(&[call(), result("c1")]));
+        assert!(asks(&[message(Role::User, r#""hi""#)]));
+        for nothing in [
+            vec![],
+            vec![result("c1")],
+            vec![call(), result("c2")],
+            vec![call()],
+        ] {
+            assert!(!asks(&nothing), "{nothing:?}");
+        }
+        let refused = RunTurn::try_from(RunTurnRequest::default()).unwrap_err();
+        assert_eq!(refused, RequestError::NothingAsked);
     }
 }

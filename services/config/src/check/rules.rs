@@ -2,6 +2,7 @@
 
 mod channels;
 pub(crate) mod door;
+mod heartbeats;
 mod hooks;
 mod plugins;
 mod sharing;
@@ -32,7 +33,7 @@ pub(crate) fn check(document: &Document, written: &Value) -> Vec<Issue> {
     let mut issues = Vec::new();
     gateway(document, &mut issues);
     agents(document, &mut issues);
-    heartbeats(document, &mut issues);
+    heartbeats::check(document, &mut issues);
     if let Err(problem) = document.session.maintenance.prune_after_ms() {
         issues.push(Issue::error("session.maintenance.pruneAfter", problem));
     }
@@ -49,27 +50,6 @@ pub(crate) fn check(document: &Document, written: &Value) -> Vec<Issue> {
         .filter(|one| one.is_warned_about);
     issues.extend(exposed.map(|one| one.issue));
     issues
-}
-
-fn heartbeats(document: &Document, issues: &mut Vec<Issue>) {
-    let agents = &document.agents;
-    let common = (
-        Path::of(["agents", "defaults", "heartbeat"]),
-        agents.defaults.heartbeat.as_ref(),
-    );
-    let own = agents.entries.iter().map(|(id, entry)| {
-        let path = Path::of(["agents", "entries", id, "heartbeat"]);
-        (path, entry.heartbeat.as_ref())
-    });
-    for (path, heartbeat) in std::iter::once(common).chain(own) {
-        let Some(heartbeat) = heartbeat else { continue };
-        if let Err(problem) = heartbeat.every_ms() {
-            issues.push(Issue::error(path.key("every"), problem));
-        }
-        if let Some(Err(problem)) = heartbeat.active_hours.as_ref().map(|hours| hours.minutes()) {
-            issues.push(Issue::error(path.key("activeHours"), problem));
-        }
-    }
 }
 
 fn gateway(document: &Document, issues: &mut Vec<Issue>) {

@@ -1,6 +1,6 @@
 //! Where something may be sent that others name.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use gatehouse_core::net::public::{NotPublic, is_off_limits, is_public, look_up};
 use url::{Host, Url};
@@ -68,6 +68,8 @@ impl Guard {
         let ip = match url.host().ok_or(Unfit::Form)? {
             Host::Ipv4(ip) => IpAddr::V4(ip),
             Host::Ipv6(ip) => IpAddr::V6(ip),
+            // This machine's own name, wherever it is asked for (RFC 6761, 6.3).
+            Host::Domain(name) if is_localhost(name) => IpAddr::V4(Ipv4Addr::LOCALHOST),
             Host::Domain(_) => return Ok(url),
         };
         self.judge(&url, ip).map(|()| url)
@@ -107,6 +109,11 @@ impl Guard {
     }
 }
 
+fn is_localhost(name: &str) -> bool {
+    let name = plain(name);
+    name == "localhost" || name.ends_with(".localhost")
+}
+
 /// A host as it is compared.
 fn plain(host: &str) -> String {
     host.trim().trim_end_matches('.').to_lowercase()
@@ -141,6 +148,9 @@ mod tests {
             "http://10.0.0.1/",
             "http://169.254.169.254/latest/meta-data/",
             "http://[fd00:ec2::254]/",
+            "http://localhost/",
+            "http://LOCALHOST.:8080/",
+            "https://gateway.localhost/",
         ] {
             assert!(nobody.read(bad).is_err(), "{bad}");
         }
@@ -151,6 +161,12 @@ mod tests {
             "169.254.169.254".to_owned(),
             " ".to_owned(),
         ]);
+        assert!(nobody.read("http://localhost.example.org/").is_ok());
+        assert!(
+            Guard::new(&["localhost".to_owned()])
+                .read("http://localhost:8/")
+                .is_ok()
+        );
         assert!(listed.read("http://192.168.1.7:8123/api").is_ok());
         assert!(listed.read("http://127.0.0.1:8123/api").is_ok());
         assert!(matches!(listed.read("http://192.168.1.8/"), Err(Unfit::Private)));
