@@ -15,29 +15,28 @@ const MARKS: &[&str] = &[
     "<｜end▁of▁sentence｜>",
 ];
 
-/// Where such a mark begins, or what may become one, behind which nothing comes but white space; the end of the text where there is
+/// The most that waits for what follows it: a few marks. A model that writes nothing else is shown, and fills no memory.
+pub(super) const BYTES_MAX: usize = 256;
+
+/// Where such marks begin, or what may become one, behind which nothing comes but white space; the end of the text where there are
 /// none. `before` is the character before the text: a mark in quotes is what somebody asked about.
 pub(super) fn begins(text: &str, before: Option<char>) -> usize {
-    let words = text.trim_end();
-    let Some((said, found)) = words.rfind('<').and_then(|at| words.split_at_checked(at)) else {
-        return text.len();
-    };
-    let may_become = words.len() == text.len() && MARKS.iter().any(|mark| mark.starts_with(found));
-    let is_quoted = said
-        .chars()
-        .next_back()
-        .or(before)
-        .is_some_and(|last| QUOTES.contains(&last));
-    if is_quoted || !(may_become || MARKS.contains(&found)) {
-        return text.len();
-    }
+    let mut at = text.len();
     // Some models end twice.
-    let another = begins(said, before);
-    if is_full(said.get(another..).unwrap_or_default()) {
-        another
-    } else {
-        said.len()
+    while text.len() - at <= BYTES_MAX {
+        let words = text.get(..at).unwrap_or_default().trim_end();
+        let Some((said, found)) = words.rfind('<').and_then(|at| words.split_at_checked(at)) else {
+            return at;
+        };
+        let may_become = words.len() == text.len() && MARKS.iter().any(|mark| mark.starts_with(found));
+        let last = said.chars().next_back().or(before);
+        let is_quoted = last.is_some_and(|last| QUOTES.contains(&last));
+        if is_quoted || !(may_become || MARKS.contains(&found)) {
+            return at;
+        }
+        at = said.len();
     }
+    text.len()
 }
 
 /// Whether a text is marks alone.

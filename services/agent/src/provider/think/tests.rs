@@ -95,6 +95,23 @@ fn the_mark_of_a_turns_end_is_no_part_of_the_answer_wherever_it_is_cut() {
 }
 
 #[test]
+fn a_model_that_writes_nothing_but_ends_is_shown_and_fills_no_memory() {
+    let endless = "<|im_end|> ".repeat(100_000);
+    assert_eq!(split([&*endless]).1, endless);
+
+    let (mut splitter, mut out) = (Splitter::default(), Vec::new());
+    for _ in 0..100_000 {
+        splitter.push("<|im_end|> ", &mut out);
+        assert!(splitter.ending.len() <= end::BYTES_MAX);
+    }
+    splitter.push("<|im_end|>", &mut out);
+    for _ in 0..100_000 {
+        splitter.push(" ", &mut out);
+        assert!(splitter.ending.len() <= end::BYTES_MAX);
+    }
+}
+
+#[test]
 fn messages_of_openai_s_format_are_told_apart_by_their_channel() {
     let (analysis, last) = (
         "<|channel|>analysis<|message|>",

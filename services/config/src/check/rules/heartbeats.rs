@@ -37,7 +37,7 @@ fn one(document: &Document, heartbeat: &Heartbeat, path: &Path, issues: &mut Vec
         if let Err(problem) = hours.minutes() {
             issues.push(Issue::error(place.clone(), problem));
         }
-        let zone = hours.timezone.as_deref().map(str::trim);
+        let zone = hours.timezone.as_deref(); // as it is read when it acts
         if zone.is_some_and(|zone| !OWN_ZONE.contains(&zone) && TimeZone::get(zone).is_err()) {
             let problem =
                 "is no time zone: write for example Europe/Berlin, or leave it out for that of the gateway";
@@ -102,6 +102,7 @@ mod tests {
             ),
             (hours("Mars/X"), "activeHours.timezone"),
             (hours(""), "activeHours.timezone"),
+            (hours(" Europe/Berlin"), "activeHours.timezone"),
             (json!({"target": "telegram", "to": "1"}), "target"),
         ] {
             assert_eq!(found(bad.clone()), [place], "{bad}");
