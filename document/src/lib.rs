@@ -42,13 +42,15 @@ pub mod webhook;
 pub mod whatsapp;
 pub mod wrong;
 
+use std::collections::BTreeMap;
+
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use agents::Agents;
 pub use bindings::Binding;
-pub use channels::Channels;
+pub use channels::{ChannelAccounts, Channels};
 pub use commands::Commands;
 pub use cron::Cron;
 pub use discovery::Discovery;
@@ -85,6 +87,10 @@ pub struct Document {
     pub tools: Tools,
     /// The chat surfaces and who may talk there.
     pub channels: Channels,
+    /// In what the session service is sent: the accounts of each channel that is set up. Not a key of the file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(skip)]
+    pub channel_accounts: Option<BTreeMap<String, ChannelAccounts>>,
     /// Work that begins by the clock.
     pub cron: Cron,
     /// What programs outside bring by HTTP.

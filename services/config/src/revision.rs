@@ -7,12 +7,13 @@ use sha2::{Digest, Sha256};
 
 use gatehouse_document::Document;
 
+mod reader;
 #[cfg(test)]
 pub(crate) mod samples;
 mod usable;
 
-pub(crate) use self::usable::LeftOut;
 use self::usable::Usable;
+pub(crate) use self::{reader::Reader, usable::LeftOut};
 use crate::{
     include::{self, Included, Kept},
     issue::{ISSUES_MAX, Issue},
@@ -83,80 +84,6 @@ impl Refused {
     /// Whether nothing but secrets is missing.
     pub(crate) fn only_secrets(&self) -> bool {
         !self.missing.is_empty() && !self.issues.iter().any(Issue::is_error)
-    }
-}
-
-/// Which services get a part of the document.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Reader {
-    Edge,
-    Session,
-    Agent,
-    ChannelBridge,
-    Broadcast,
-    /// `gatehouse up`, which runs the commands of plugins: it shows the operator's credential.
-    Operator,
-}
-
-impl Reader {
-    pub(crate) const ALL: [Self; 6] = [
-        Self::Edge,
-        Self::Session,
-        Self::Agent,
-        Self::ChannelBridge,
-        Self::Broadcast,
-        Self::Operator,
-    ];
-
-    pub(crate) fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|reader| reader.name() == name)
-    }
-
-    /// The service's name.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Edge => "edge",
-            Self::Session => "session",
-            Self::Agent => "agent",
-            Self::ChannelBridge => "channel-bridge",
-            Self::Broadcast => "broadcast",
-            Self::Operator => "operator",
-        }
-    }
-
-    /// What this service gets: the way to a part, and whether its secrets go with it.
-    fn parts(self) -> &'static [(&'static [&'static str], bool)] {
-        match self {
-            // What shows that a hook is genuine is judged by the session service: the edge knows where they come in.
-            Self::Edge => &[(&["gateway"], false), (&["hooks"], false), (&["plugins"], false)],
-            Self::Session => &[
-                (&["agents"], false),
-                (&["bindings"], false),
-                (&["session"], false),
-                (&["messages"], false),
-                (&["cron"], true),
-                (&["hooks"], true),
-                (&["commands", "ownerAllowFrom"], false),
-                (&["models"], false),
-                (&["tools", "media", "audio"], false),
-                (&["gateway", "drainSeconds"], false),
-                (&["gateway", "nodes", "commands"], false),
-            ],
-            Self::Agent => &[
-                (&["models"], true),
-                (&["agents", "defaults"], false),
-                (&["tools", "media", "audio"], false),
-            ],
-            Self::ChannelBridge => &[
-                (&["channels"], true),
-                (&["commands"], false),
-                (&["gateway", "publicOrigin"], false),
-                // Which plugins bring channels. Their settings are the edge's to tell.
-                (&["plugins"], false),
-            ],
-            Self::Broadcast => &[],
-            Self::Operator => &[(&["plugins"], true)],
-        }
     }
 }
 
@@ -307,6 +234,10 @@ impl Revision {
                 nested = Value::Object(Map::from_iter([((*key).to_owned(), nested)]));
             }
             overlay(&mut out, &nested);
+        }
+        if reader == Reader::Session {
+            // Where an answer can go, without how to get there.
+            out["channelAccounts"] = serde_json::to_value(self.document.accounts()).unwrap_or_default();
         }
         out.to_string()
     }

@@ -11,6 +11,7 @@ use gatehouse_document::session::TRIGGERS_MAX;
 use crate::agents::{Agents, ModelName};
 use crate::book::Book;
 use crate::config::{CronSection, QueueSection, Scope, SessionConfig};
+use crate::deliveries::Accounts;
 use crate::error::Error;
 use crate::hooks::Rules as HookRules;
 use crate::key::SessionKey;
@@ -44,6 +45,8 @@ pub(crate) struct Policy {
     pub(crate) posts: Guard,
     /// What they are shown.
     pub(crate) post_token: Option<Secret>,
+    /// Where replies can go.
+    pub(crate) accounts: Accounts,
     /// When agents look by themselves whether there is something to do.
     pub(crate) beats: Vec<Beat>,
     /// Whether everybody shares one session.
@@ -96,6 +99,7 @@ impl Policy {
                 .and_then(|token| token.text())
                 .filter(|token| !token.trim().is_empty())
                 .map(Secret::new),
+            accounts: Accounts::read(config.channel_accounts.as_ref()),
             beats: heartbeat::read(config),
             scope: config.session.scope,
             book: Book::read(config),

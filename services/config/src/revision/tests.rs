@@ -66,9 +66,26 @@ fn each_service_gets_its_sections_and_only_the_secrets_it_needs() {
     assert_eq!(
         keys(&session),
         [
-            "agents", "bindings", "session", "messages", "cron", "hooks", "commands", "models", "tools",
-            "gateway"
+            "agents",
+            "bindings",
+            "session",
+            "messages",
+            "cron",
+            "hooks",
+            "commands",
+            "models",
+            "tools",
+            "gateway",
+            "channelAccounts"
         ]
+    );
+    assert_eq!(
+        session["channelAccounts"],
+        json!({
+            "irc": {"default": "default", "enabled": {"default": true}},
+            "telegram": {"default": "default", "enabled": {"default": false}}, // its token is none
+        }),
+        "where an answer can go, and not how to get there"
     );
     assert_eq!(keys(&session["commands"]), ["ownerAllowFrom"]);
     let drain = read(json!({"gateway": {"drainSeconds": 7, "publicOrigin": "https://a.example"}}));

@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use super::planner::host_zone;
 use super::{Delivery, Job, Payload, Schedule, SessionTarget, Spec, WakeMode};
 use crate::config::{AgentsSection, SessionConfig};
+use crate::deliveries::{Accounts, Target};
 use crate::key::AgentId;
 
 /// What stands before the agent in the key of such a job.
@@ -17,8 +18,7 @@ const DECLARED: &str = "heartbeat:";
 const PROMPT: &str = "Is there anything that needs attention now? If there are notes in HEARTBEAT.md, they say what to look at. \
     Say only what is new, and repeat nothing from earlier. If there is nothing to say, answer NO_REPLY and nothing else.";
 
-pub(super) const NO_ROUTE: &str =
-    "no-route: nobody could be told; set commands.ownerAllowFrom, or the heartbeat's target";
+const NO_ROUTE: &str = "nobody could be told; set commands.ownerAllowFrom, or the heartbeat's target";
 pub(super) const BUSY: &str = "requests-in-flight: somebody talks to the agent";
 pub(super) const QUIET_HOURS: &str = "quiet-hours: it is outside of activeHours";
 pub(super) const SWITCHED_OFF: &str = "disabled: heartbeats are switched off until the next start";
@@ -72,6 +72,39 @@ impl Beat {
             (*start..*end).contains(&minute)
         } else {
             minute >= *start || minute < *end
+        }
+    }
+
+    /// Where what is said goes; `Ok(None)` is nowhere. `last` is the chat that spoke last.
+    ///
+    /// # Errors
+    /// Why nobody could be told, for people.
+    pub(crate) fn target(&self, last: Option<Target>, accounts: &Accounts) -> Result<Option<Target>, String> {
+        let target = match &self.route {
+            Route::Nobody => return Ok(None),
+            Route::Unknown => None,
+            Route::Last => last.map(|last| Target {
+                reply_to_id: None,
+                ..last
+            }),
+            Route::Chat { channel, to } => {
+                let known = last
+                    .filter(|last| last.channel == *channel)
+                    .map(|last| last.account_id);
+                let account_id = self.account.clone().or(known);
+                Some(Target {
+                    channel: channel.clone(),
+                    account_id: account_id.unwrap_or_else(|| accounts.default_of(channel).to_owned()),
+                    to: to.clone(),
+                    thread_id: None,
+                    reply_to_id: None,
+                })
+            }
+        };
+        let target = target.ok_or(NO_ROUTE)?;
+        match accounts.problem(&target) {
+            Some(problem) => Err(problem),
+            None => Ok(Some(target)),
         }
     }
 }

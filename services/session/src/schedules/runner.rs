@@ -5,6 +5,7 @@ mod beats;
 mod clock;
 mod fire;
 mod taken;
+mod target;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -46,18 +46,11 @@ fn one(document: &Document, heartbeat: &Heartbeat, path: &Path, issues: &mut Vec
     }
     if let Some(target) = heartbeat.target.as_deref()
         && !TARGETS.contains(&target)
-        && !is_set_up(document, target)
+        && !document.accounts().contains_key(target)
     {
-        let problem = format!("there is no channels.{target}: what is said waits until there is");
+        let problem = format!("there is no channels.{target}: nobody is asked anything until there is");
         issues.push(Issue::warning(path.key("target"), problem));
     }
-}
-
-/// Whether a channel is in the document, Gatehouse's own or a plugin's.
-fn is_set_up(document: &Document, channel: &str) -> bool {
-    let mut own = document.channels.sections().map(|(kind, _)| kind);
-    let mut brought = document.plugins.channels().map(|(kind, _)| kind);
-    own.any(|kind| kind == channel) || brought.any(|kind| kind == channel)
 }
 
 #[cfg(test)]

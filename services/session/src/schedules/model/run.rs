@@ -243,7 +243,7 @@ pub(crate) enum Wanted {
     Yes,
     /// It was, and there is no chat for it.
     NowhereToGo {
-        problem: &'static str,
+        problem: String,
         best_effort: bool,
     },
 }

@@ -1,11 +1,12 @@
 //! Heartbeats: their jobs follow the configuration, and what each is to do is read when it is time.
 
+use std::borrow::Cow;
 use std::sync::atomic::Ordering;
 
 use gatehouse_core::Timestamp;
 use tokio::task;
 
-use super::super::heartbeat::{self, Beat, Route};
+use super::super::heartbeat::{self, Beat};
 use super::super::{Claim, Job, JobChange, JobId, NewJob, Schedule, SlotKind};
 use super::Runner;
 use crate::deliveries::Target;
@@ -14,9 +15,6 @@ use crate::key::{AgentId, SessionKey};
 use crate::policy::Policy;
 use crate::sessions::SessionStatus;
 use crate::workspace::Name;
-
-/// The account that a channel has when nothing says which.
-pub(super) const DEFAULT_ACCOUNT: &str = "default";
 
 /// A beat whose time it is.
 #[derive(Debug)]
@@ -100,16 +98,16 @@ impl Runner {
         claim: &Claim,
         agent: &AgentId,
         policy: &Policy,
-    ) -> Result<Result<Due, &'static str>, Error> {
+    ) -> Result<Result<Due, Cow<'static, str>>, Error> {
         let Some(beat) = policy.beats.iter().find(|beat| beat.agent == *agent) else {
-            return Ok(Err(heartbeat::NOT_CONFIGURED));
+            return Ok(Err(heartbeat::NOT_CONFIGURED.into()));
         };
         let is_asked_for = claim.row.slot.kind == SlotKind::Manual;
         if !is_asked_for && !self.engine.heartbeats().load(Ordering::Relaxed) {
-            return Ok(Err(heartbeat::SWITCHED_OFF));
+            return Ok(Err(heartbeat::SWITCHED_OFF.into()));
         }
         if !is_asked_for && !beat.is_active(self.engine.now()) {
-            return Ok(Err(heartbeat::QUIET_HOURS));
+            return Ok(Err(heartbeat::QUIET_HOURS.into()));
         }
         let main = self
             .engine
@@ -121,11 +119,12 @@ impl Runner {
             session.active_run.is_some() || session.status == Some(SessionStatus::Queued)
         });
         if is_busy {
-            return Ok(Err(heartbeat::BUSY));
+            return Ok(Err(heartbeat::BUSY.into()));
         }
         let last = main.and_then(|session| session.target);
-        let Some(target) = route(beat, last) else {
-            return Ok(Err(heartbeat::NO_ROUTE));
+        let target = match beat.target(last, &policy.accounts) {
+            Ok(target) => target,
+            Err(problem) => return Ok(Err(format!("no-route: {problem}").into())),
         };
         Ok(Ok(Due {
             target,
@@ -143,32 +142,5 @@ impl Runner {
             Some(notes) => format!("{}\n\n{notes}", beat.prompt),
             None => beat.prompt.clone(),
         })
-    }
-}
-
-/// Where the answer goes; the inner `None` is nowhere. `None`: nobody knows where that is.
-fn route(beat: &Beat, last: Option<Target>) -> Option<Option<Target>> {
-    match &beat.route {
-        Route::Nobody => Some(None),
-        Route::Unknown => None,
-        Route::Last => last.map(|last| {
-            Some(Target {
-                reply_to_id: None,
-                ..last
-            })
-        }),
-        Route::Chat { channel, to } => {
-            let known = last
-                .filter(|last| last.channel == *channel)
-                .map(|last| last.account_id);
-            let account_id = beat.account.clone().or(known);
-            Some(Some(Target {
-                channel: channel.clone(),
-                account_id: account_id.unwrap_or_else(|| DEFAULT_ACCOUNT.to_owned()),
-                to: to.clone(),
-                thread_id: None,
-                reply_to_id: None,
-            }))
-        }
     }
 }

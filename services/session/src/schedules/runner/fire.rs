@@ -9,16 +9,14 @@ use tokio::time;
 
 use super::super::planner::{LATE, may_still_fire};
 use super::super::posts::posted;
-use super::super::{
-    Claim, Delivery, Job, Payload, RunEnd, SessionTarget, Settle, SlotKind, SlotRow, Status, Wanted, reply,
-};
+use super::super::{Claim, Job, Payload, RunEnd, SessionTarget, Settle, SlotKind, SlotRow, Status, reply};
 use super::Runner;
-use super::beats::{DEFAULT_ACCOUNT, Due};
+use super::beats::Due;
 use crate::agents::ModelName;
 use crate::answer;
 use crate::deliveries::Target;
 use crate::error::Error;
-use crate::key::{AgentId, SessionKey};
+use crate::key::SessionKey;
 use crate::policy::Policy;
 use crate::rows::content_of;
 use crate::sessions::SessionRef;
@@ -40,10 +38,6 @@ const PAUSE: Duration = Duration::from_secs(5);
 const HOOK_SESSION_KEPT_MS: i64 = 24 * 3_600_000;
 /// Characters of an answer that are kept in the list of runs.
 const SUMMARY_CHARS_MAX: usize = 1_000;
-
-const NO_CHAT: &str =
-    "no chat spoke last that the answer could go to: name one with delivery.channel and delivery.to";
-const NO_RECIPIENT: &str = "delivery.to is needed: the chat that spoke last is on another channel";
 
 /// Where a turn runs, and where its answer goes.
 type Place = (SessionKey, Option<Target>);
@@ -75,7 +69,7 @@ impl Runner {
                         target.clone_from(&beat.target);
                         due = Some(beat);
                     }
-                    Err(reason) => return self.skip(&claim, reason, false).await,
+                    Err(reason) => return self.skip(&claim, &reason, false).await,
                 }
             }
             let Some((key, _)) = self.store.decide(slot, key, target).await? else {
@@ -148,69 +142,8 @@ impl Runner {
             (SessionTarget::Session(key), _) | (SessionTarget::Current, Some(key)) => named(key)?,
             (SessionTarget::Isolated, _) | (SessionTarget::Current, None) => isolated()?,
         };
-        let target = self.target(&claim.job, &agent, &key).await?.ok();
+        let target = self.target(&claim.job, &agent, &key, policy).await?.ok();
         Ok((key, target))
-    }
-
-    /// Where the answer goes: decided before the turn begins. An answer that is to go nowhere has no target and no problem.
-    async fn target(
-        &self,
-        job: &Job,
-        agent: &AgentId,
-        key: &SessionKey,
-    ) -> Result<Result<Target, Option<&'static str>>, Error> {
-        let (channel, to, account, thread) = match (&job.spec.delivery, &job.spec.payload) {
-            (Some(Delivery::None { .. } | Delivery::Webhook { .. }), _)
-            | (None, Payload::AgentTurn { .. } | Payload::Heartbeat {}) => {
-                return Ok(Err(None));
-            }
-            (None, Payload::SystemEvent { .. }) => (None, None, None, None),
-            (
-                Some(Delivery::Announce {
-                    channel,
-                    to,
-                    account_id,
-                    thread_id,
-                    best_effort: _,
-                }),
-                _,
-            ) => (
-                channel.as_deref(),
-                to.as_ref(),
-                account_id.as_ref(),
-                thread_id.as_ref(),
-            ),
-        };
-        let channel = channel.filter(|channel| *channel != "last");
-        let sessions = &self.engine.stores().sessions;
-        let mut last = sessions.find(key).await?.and_then(|session| session.target);
-        if last.is_none() {
-            let main = SessionKey::main(agent);
-            last = sessions.find(&main).await?.and_then(|session| session.target);
-        }
-        // What is said by the clock answers no message.
-        let last = last.map(|last| Target {
-            reply_to_id: None,
-            ..last
-        });
-        let Some(channel) = channel else {
-            return Ok(last.ok_or(Some(NO_CHAT)));
-        };
-        let same_channel = last.filter(|last| last.channel == channel);
-        let Some(to) = to else {
-            return Ok(same_channel.ok_or(Some(NO_RECIPIENT)));
-        };
-        let account = account.cloned().or(same_channel.map(|last| last.account_id));
-        Ok(Ok(Target {
-            channel: channel.to_owned(),
-            account_id: account.unwrap_or_else(|| DEFAULT_ACCOUNT.to_owned()),
-            to: to.clone(),
-            thread_id: thread.map(|thread| match thread {
-                serde_json::Value::String(text) => text.clone(),
-                other => other.to_string(),
-            }),
-            reply_to_id: None,
-        }))
     }
 
     /// The message of a job. Its turn has no chat: what it says is held until it has said it all.
@@ -322,18 +255,7 @@ impl Runner {
 
     async fn end_of(&self, row: &SlotRow, turn: Option<Turn>) -> Result<RunEnd, Error> {
         let job = self.store.job(&row.slot.job).await?;
-        let announces = job.as_ref().and_then(|job| match &job.spec.delivery {
-            Some(delivery @ Delivery::Announce { .. }) => Some(delivery.is_best_effort()),
-            Some(Delivery::None { .. } | Delivery::Webhook { .. }) | None => None,
-        });
-        let wanted = match (&row.target, announces) {
-            (Some(_), _) => Wanted::Yes,
-            (None, Some(best_effort)) => Wanted::NowhereToGo {
-                problem: NO_CHAT,
-                best_effort,
-            },
-            (None, None) => Wanted::No,
-        };
+        let wanted = self.wanted(row, job.as_ref()).await?;
         let mut end = RunEnd {
             slot: row.slot.clone(),
             status: Status::Error,

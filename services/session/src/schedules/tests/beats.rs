@@ -16,6 +16,13 @@ use crate::workspace::{Name, Workspaces};
 
 const EVERY_HOUR: &str = r#"{"agents":{"defaults":{"heartbeat":{"every":"1h","target":"last"}}}}"#;
 
+/// The same where no channel is set up.
+fn without_channels(config: &str) -> String {
+    let mut config: serde_json::Value = serde_json::from_str(config).unwrap();
+    config["channelAccounts"] = serde_json::json!({});
+    config.to_string()
+}
+
 async fn beat_of(on: &Scheduled) -> CronJob {
     let found = std::cell::RefCell::new(None);
     until("the job of the heartbeat", async || {
@@ -144,6 +151,15 @@ async fn a_beat_is_left_out_when_nobody_could_be_told_or_somebody_talks_to_the_a
     assert!(nobody.error.unwrap().starts_with("no-route"));
 
     on.chat_speaks("bob").await;
+    on.configure(&without_channels(EVERY_HOUR));
+    on.pass(3_600_000);
+    let unreachable = on.see("finished").await.error.unwrap();
+    assert!(
+        unreachable.starts_with("no-route: the channel irc is not set up"),
+        "{unreachable}"
+    );
+    on.configure(EVERY_HOUR);
+
     on.running
         .engine
         .submit(crate::testing::message("q", "wait"))
@@ -180,6 +196,9 @@ async fn what_is_told_of_heartbeats_is_how_they_are() {
     assert_eq!(told(&on).await, hourly(true), "no chat has spoken yet");
     on.chat_speaks("bob").await;
     assert_eq!(told(&on).await, hourly(false));
+    on.configure(&without_channels(EVERY_HOUR));
+    assert_eq!(told(&on).await, hourly(true), "its channel was removed");
+    on.configure(EVERY_HOUR);
     for enabled in [false, true] {
         let switch = SetHeartbeatsRequest { enabled };
         on.grpc.set_heartbeats(Request::new(switch)).await.unwrap();

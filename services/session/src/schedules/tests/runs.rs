@@ -212,6 +212,61 @@ async fn an_answer_without_a_chat_is_a_failure_unless_that_does_not_matter() {
 }
 
 #[tokio::test]
+async fn an_answer_goes_to_an_account_that_is_set_up_or_the_run_says_why_it_went_nowhere() {
+    let mut on = Scheduled::with(
+        r#"{"channelAccounts": {"telegram": {"default": "work", "enabled": {"work": true, "old": false}}}}"#,
+    )
+    .await;
+    on.chat_speaks("bob").await;
+    let of = |delivery: &str| AddCronJobRequest {
+        delivery: Some(delivery.to_owned()),
+        ..turn(HOURLY)
+    };
+    let mut end = async |delivery: &str| {
+        let job = on.add(of(delivery)).await;
+        on.run(&job).await;
+        let call = on.bench.call().await;
+        call.text("news").await;
+        call.done().await;
+        let finished = on.see("finished").await;
+        let status = finished.delivery_status.unwrap();
+        (status, finished.error.unwrap_or_default(), on.deliveries().await)
+    };
+
+    for (delivery, problem) in [
+        (
+            r#"{"mode":"announce","channel":"slack","to":"C1"}"#,
+            "the channel slack is not set up (there are telegram)",
+        ),
+        (
+            r#"{"mode":"announce","channel":"telegram","to":"1","accountId":"home"}"#,
+            "telegram has no account home (there are old, work)",
+        ),
+        (
+            r#"{"mode":"announce","channel":"telegram","to":"1","accountId":"old"}"#,
+            "the account old of telegram does not run",
+        ),
+        (
+            r#"{"mode":"announce","channel":"telegram"}"#,
+            "delivery.to is needed",
+        ),
+        // The chat that spoke last is on a channel that was removed since.
+        (r#"{"mode":"announce"}"#, "the channel irc is not set up"),
+    ] {
+        let (status, error, waiting) = end(delivery).await;
+        assert_eq!(status, "not-delivered", "{delivery}");
+        assert!(error.starts_with(problem), "{error}");
+        assert!(waiting.is_empty(), "{delivery}");
+    }
+    let (status, error, waiting) = end(r#"{"mode":"announce","channel":"telegram","to":"1"}"#).await;
+    assert_eq!((status.as_str(), error.as_str()), ("delivered", ""));
+    assert_eq!(
+        waiting[0].target.account_id, "work",
+        "the account that is meant when none is named"
+    );
+}
+
+#[tokio::test]
 async fn the_event_of_a_reminder_is_said_in_the_main_session_and_the_job_is_gone_when_it_was() {
     let mut on = Scheduled::new().await;
     on.chat_speaks("bob").await;

@@ -10,7 +10,6 @@ use crate::error::Error;
 use crate::key::{AgentId, SessionKey};
 use crate::policy::Policy;
 use crate::rows::{self, Wanted, text_of};
-use crate::schedules::heartbeat::Route;
 use crate::transcripts::{HistoryQuery, Role};
 use crate::turns::Engine;
 use crate::viewer::Viewer;
@@ -186,18 +185,12 @@ async fn heartbeat(
     let Some((beat, every_ms)) = beat.and_then(|beat| Some((beat, beat.every_ms?))) else {
         return Ok(None);
     };
-    let waiting_for_route = match &beat.route {
-        Route::Unknown => true,
-        Route::Last => {
-            let main = engine.stores().sessions.find(&SessionKey::main(agent)).await?;
-            main.is_none_or(|session| session.target.is_none())
-        }
-        Route::Nobody | Route::Chat { .. } => false,
-    };
+    let main = engine.stores().sessions.find(&SessionKey::main(agent)).await?;
+    let last = main.and_then(|session| session.target);
     Ok(Some(proto::HeartbeatSummary {
         every_ms,
         target: beat.route.word().to_owned(),
-        waiting_for_route,
+        waiting_for_route: beat.target(last, &policy.accounts).is_err(),
     }))
 }
 

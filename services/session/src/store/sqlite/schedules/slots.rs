@@ -266,9 +266,9 @@ pub(super) fn end(conn: &Connection, end: RunEnd) -> Result<Option<EndedRun>, Er
         (Wanted::NowhereToGo { problem, best_effort }, Some(_), _) if status == Status::Ok => {
             if !best_effort {
                 status = Status::Error;
-                error = Some((*problem).to_owned());
+                error = Some(problem.clone());
             }
-            (DeliveryStatus::NotDelivered, Some(*problem))
+            (DeliveryStatus::NotDelivered, Some(problem.as_str()))
         }
         _ => (DeliveryStatus::NotRequested, None),
     };
