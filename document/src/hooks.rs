@@ -1,6 +1,7 @@
 //! `hooks`: what programs outside bring by HTTP, each event a request with a token or a signature of its own.
 
 mod read;
+pub mod template;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -1,11 +1,14 @@
 //! `models`: where models are and how to reach them.
 
+mod levels;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub use self::levels::{LEVELS, Levels};
 use super::SecretInput;
 
 /// Fields of the requests to a model, by their name.
@@ -29,6 +32,15 @@ pub struct Models {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(skip)]
     pub left_out: BTreeMap<String, String>,
+}
+
+impl Models {
+    /// The words there are for how hard to think, with those of the models that are listed.
+    pub fn levels(&self) -> Levels<'_> {
+        let models = self.providers.values().flat_map(|provider| &provider.models);
+        let own = models.filter_map(|model| model.compat.as_ref());
+        Levels::with(own.flat_map(|compat| compat.reasoning_effort_map.keys().map(String::as_str)))
+    }
 }
 
 /// How a list of models relates to a built-in one.

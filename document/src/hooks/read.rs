@@ -1,6 +1,9 @@
 //! What is wrong with hooks as they are written. Whoever reads them applies the same rules, and what is wrong takes no request.
 
-use super::{Hooks, Mapping, Profile, Signature};
+use super::{
+    Action, Hooks, Mapping, Profile, Signature,
+    template::{Place, Template},
+};
 use crate::{SecretInput, wrong::Wrong};
 
 /// First words of paths that are the gateway's own.
@@ -71,6 +74,15 @@ impl Mapping {
         (!path.is_empty()).then_some(path)
     }
 
+    /// The template that its action tells, and the key of it. `None`: the whole body is told.
+    pub fn template(&self) -> (&'static [&'static str], Option<Result<Template, String>>) {
+        let (key, text): (&'static [&'static str], _) = match self.action {
+            Action::Agent => (&["messageTemplate"], &self.message_template),
+            Action::Wake => (&["textTemplate"], &self.text_template),
+        };
+        (key, text.as_deref().map(Template::read))
+    }
+
     /// What keeps it from being used.
     pub fn wrong(&self) -> Vec<Wrong> {
         let mut wrong = Vec::new();
@@ -107,6 +119,17 @@ impl Mapping {
         }
         if self.to.is_some() && self.channel.as_deref().is_none_or(|channel| channel == "last") {
             wrong.push(Wrong::new(&["channel"], "is needed where `to` names a chat"));
+        }
+        if let Some(list) = &self.for_each
+            && Place::read(list).is_none()
+        {
+            wrong.push(Wrong::new(
+                &["forEach"],
+                "names no place in a body: write for example commits, or push.changes, where a list is",
+            ));
+        }
+        if let (key, Some(Err(problem))) = self.template() {
+            wrong.push(Wrong::new(key, problem));
         }
         if let Some(signature) = &self.signature {
             // Whose body has to be read to know whose signature it is would be read before it is judged.
@@ -221,6 +244,17 @@ mod tests {
             (
                 "{match: {source: 'a'}, signature: {profile: 'github', secret: 'kX9qmQ2vL7pR4wZ8'}}",
                 "match.path",
+            ),
+            ("{match: {path: 'a'}, forEach: 'a..b'}", "forEach"),
+            ("{match: {path: 'a'}, forEach: ''}", "forEach"),
+            ("{match: {path: 'a'}, messageTemplate: '{{a'}", "messageTemplate"),
+            (
+                "{match: {path: 'a'}, messageTemplate: '{{a[x]}}'}",
+                "messageTemplate",
+            ),
+            (
+                "{match: {path: 'a'}, action: 'wake', textTemplate: '{{}}'}",
+                "textTemplate",
             ),
         ] {
             assert_eq!(places(bad), [place], "{bad}");

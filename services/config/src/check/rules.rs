@@ -4,20 +4,22 @@ mod channels;
 pub(crate) mod door;
 mod heartbeats;
 mod hooks;
+mod models;
 mod plugins;
 mod sharing;
 
 use std::net::IpAddr;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 use url::Url;
 
 use gatehouse_document::{
     Channels, Document, SecretInput,
-    agents::{AGENT_BYTES_MAX, ModelChoice, normal_id},
+    agents::{AGENT_BYTES_MAX, normal_id},
     gateway::{Bind, network},
 };
 
+pub(crate) use self::models::{is_asked, model_problem};
 use crate::{
     exposure,
     issue::Issue,
@@ -25,14 +27,11 @@ use crate::{
     strength::{TOKEN_CHARS_MIN, weakness},
 };
 
-/// The provider that is built in.
-const ECHO: &str = "echo";
-
 /// Every rule that the document breaks. `written` is the whole of what stands in the file, entries that are left out included.
 pub(crate) fn check(document: &Document, written: &Value) -> Vec<Issue> {
     let mut issues = Vec::new();
     gateway(document, &mut issues);
-    agents(document, &mut issues);
+    agents(document, written, &mut issues);
     heartbeats::check(document, &mut issues);
     if let Err(problem) = document.session.maintenance.prune_after_ms() {
         issues.push(Issue::error("session.maintenance.pruneAfter", problem));
@@ -40,8 +39,8 @@ pub(crate) fn check(document: &Document, written: &Value) -> Vec<Issue> {
     if let Err(problem) = document.session.maintenance.disk_bytes_max() {
         issues.push(Issue::error("session.maintenance.maxDiskBytes", problem));
     }
-    hooks::check(document, &mut issues);
-    models(document, written, &mut issues);
+    hooks::check(document, written, &mut issues);
+    models::check(document, written, &mut issues);
     channels::check(document, &mut issues);
     plugins::check(document, &mut issues);
     issues.extend(sharing::check(document, written));
@@ -159,7 +158,7 @@ fn is_origin(text: &str) -> bool {
     })
 }
 
-fn agents(document: &Document, issues: &mut Vec<Issue>) {
+fn agents(document: &Document, written: &Value, issues: &mut Vec<Issue>) {
     let agents = &document.agents;
     let entries = agents
         .entries
@@ -193,158 +192,60 @@ fn agents(document: &Document, issues: &mut Vec<Issue>) {
         issues.push(Issue::warning("agents", problem));
     }
     for (index, binding) in document.bindings.iter().enumerate() {
-        let wanted = normal_id(&binding.agent_id).unwrap_or_default();
-        let exists = if known.is_empty() {
-            wanted == "main"
-        } else {
-            known.contains(&wanted)
-        };
-        if !exists {
-            let list = if known.is_empty() {
-                "main".to_owned()
-            } else {
-                known.join(", ")
-            };
+        if let Some(problem) = no_agent(document, written, &binding.agent_id) {
             issues.push(Issue::warning(
                 format!("bindings[{index}].agentId"),
-                format!(
-                    "there is no agent {:?}: nobody answers what this rule matches; there is: {list}",
-                    binding.agent_id
-                ),
+                format!("{problem}; nobody answers what this rule matches"),
             ));
         }
-        if !Channels::KNOWN.contains(&binding.when.channel.as_str()) {
+        let channel = binding.when.channel.as_str();
+        let is_brought = document.plugins.channels().any(|(kind, _)| kind == channel);
+        if !is_brought && !Channels::KNOWN.contains(&channel) {
             issues.push(Issue::warning(
                 format!("bindings[{index}].match.channel"),
-                format!(
-                    "Gatehouse has no channel {:?} yet; this rule matches nothing",
-                    binding.when.channel
-                ),
+                format!("Gatehouse has no channel {channel:?} yet; this rule matches nothing"),
             ));
         }
     }
 }
 
-fn models(document: &Document, written: &Value, issues: &mut Vec<Issue>) {
-    for (id, provider) in &document.models.providers {
-        let place = Path::of(["models", "providers", id]);
-        let path = place.key("baseUrl");
-        if id.trim().is_empty() || id.contains('/') {
-            let problem = "cannot be asked for by its name, as models are named `provider/model`: give it a name without a slash, and use \
-                           that where its models are chosen";
-            issues.push(Issue::error(&place, problem));
-        }
-        match &provider.base_url {
-            None if id != ECHO => issues.push(Issue::error(path, "is required: where the provider's API is")),
-            None => {}
-            Some(url)
-                if !Url::parse(url)
-                    .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host()) =>
-            {
-                let hint = if url.contains("${") {
-                    "; a variable is followed only where a secret belongs"
-                } else if !url.contains("://") {
-                    "; it begins with its scheme, `http://` or `https://`"
-                } else {
-                    ""
-                };
-                issues.push(Issue::error(
-                    path,
-                    format!("must be an address, for example \"http://127.0.0.1:11434/v1\"{hint}"),
-                ));
-            }
-            Some(_) => {}
-        }
-        let of_models = provider.models.iter().enumerate();
-        let of_models = of_models.map(|(index, model)| (place.key("models").index(index), &model.headers));
-        for (holder, headers) in std::iter::once((place.clone(), &provider.headers)).chain(of_models) {
-            if let Some((name, _)) = headers.iter().find(|(name, _)| !is_header(name)) {
-                let path = holder.key("headers").key(name);
-                issues.push(Issue::error(path, "is not the name of an HTTP header"));
-            }
+/// The agents that answer, each once. Never empty: without any there is one.
+pub(crate) fn known_agents(document: &Document) -> Vec<String> {
+    let entries = document.agents.entries.keys();
+    let listed = document.agents.list.iter().map(|listed| &listed.id);
+    let mut known: Vec<String> = Vec::new();
+    for id in entries.chain(listed).filter_map(|id| normal_id(id)) {
+        if !known.contains(&id) {
+            known.push(id);
         }
     }
-    for (path, choice) in chosen_models(document) {
-        for model in choice.primary.iter().chain(&choice.fallbacks) {
-            if let Some(problem) = model_problem(document, written, model) {
-                issues.push(Issue::warning(&path, problem));
-            }
-        }
+    if known.is_empty() {
+        known.push("main".to_owned());
     }
+    known
 }
 
-/// Every choice of a model, each with its place.
-fn chosen_models(document: &Document) -> Vec<(Path, &ModelChoice)> {
-    let agents = &document.agents;
-    let defaults = (Path::of(["agents", "defaults", "model"]), &agents.defaults.model);
-    let entries = agents.entries.iter().map(|(id, agent)| {
-        let path = Path::of(["agents", "entries", id, "model"]);
-        (path, &agent.model)
-    });
-    let list = agents.list.iter().enumerate().map(|(index, listed)| {
-        let path = Path::of(["agents", "list"]).index(index).key("model");
-        (path, &listed.agent.model)
-    });
-    std::iter::once(defaults)
-        .chain(entries)
-        .chain(list)
-        .filter_map(|(path, model)| Some((path, model.as_ref()?)))
-        .collect()
-}
-
-/// Whether some agent asks this provider, first or after others.
-pub(crate) fn is_asked(document: &Document, provider: &str) -> bool {
-    chosen_models(document)
-        .into_iter()
-        .flat_map(|(_, choice)| choice.primary.iter().chain(&choice.fallbacks))
-        .any(|model| provider_of(document.agents.defaults.full_name(model)) == provider)
-}
-
-fn provider_of(model: &str) -> &str {
-    model.split_once('/').map_or(model, |(provider, _)| provider)
-}
-
-/// Why nobody would be asked for a model. In a document that is a warning: the agent then says so in its answer, and everything else
-/// works. Who chooses one by a method is refused.
-pub(crate) fn model_problem(document: &Document, written: &Value, model: &str) -> Option<String> {
-    let model = document.agents.defaults.full_name(model);
-    let providers = &document.models.providers;
-    if model == ECHO {
+/// Why an agent cannot be asked.
+fn no_agent(document: &Document, written: &Value, id: &str) -> Option<String> {
+    let known = known_agents(document);
+    let wanted = normal_id(id);
+    if wanted.as_ref().is_some_and(|wanted| known.contains(wanted)) {
         return None;
     }
-    let known: Vec<&str> = providers.keys().map(String::as_str).collect();
-    let have = if known.is_empty() {
-        "you have no provider yet: add one under `models.providers`".to_owned()
+    let is_it = |other: &str| wanted.is_some() && normal_id(other) == wanted;
+    let entries = written.pointer("/agents/entries").and_then(Value::as_object);
+    let listed = written.pointer("/agents/list").and_then(Value::as_array);
+    let listed = listed.into_iter().flatten().filter_map(|one| one["id"].as_str());
+    let mut written = entries
+        .into_iter()
+        .flat_map(Map::keys)
+        .map(String::as_str)
+        .chain(listed);
+    Some(if written.any(is_it) {
+        format!("the agent {id:?} is left out: mend its entry under `agents`")
     } else {
-        format!("you have: {}", known.join(", "))
-    };
-    match model.split_once('/') {
-        Some((provider, _)) if is_left_out(document, written, provider) => {
-            let place = Path::of(["models", "providers", provider]);
-            Some(format!("{model:?} is not asked: {place} is left out"))
-        }
-        Some((provider, id)) if !provider.is_empty() && !id.is_empty() => {
-            (provider != ECHO && !providers.contains_key(provider)).then(|| {
-                format!(
-                    "{model:?} needs an entry `models.providers.{provider}` or, if it is a model of another provider, the name \
-                     <provider>/{model}; {have}"
-                )
-            })
-        }
-        None if providers.contains_key(model) => Some(format!(
-            "{model:?} is a provider and no model: write {model}/<model>"
-        )),
-        Some(_) | None => Some(format!(
-            "{model:?} names no provider: write <provider>/{}; {have}",
-            model.trim_matches('/')
-        )),
-    }
-}
-
-/// Whether a provider stands in the file and is not among those that can be used.
-fn is_left_out(document: &Document, written: &Value, provider: &str) -> bool {
-    let place = Path::of(["models", "providers", provider]);
-    !document.models.providers.contains_key(provider) && place.get(written).is_some()
+        format!("there is no agent {id:?}; there is: {}", known.join(", "))
+    })
 }
 
 pub(crate) fn is_header(name: &str) -> bool {

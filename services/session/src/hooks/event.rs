@@ -14,7 +14,7 @@ use super::answer::{nothing, wrong};
 use super::head::Head;
 use super::marks::{Marks, name_of};
 use super::rules::{Mapping, Rules};
-use super::template::Source;
+use super::template::{Source, Told, told};
 use crate::key::{AgentId, SessionKey};
 use crate::policy::Policy;
 use crate::schedules::{Delivery, Payload, WakeMode};
@@ -169,7 +169,7 @@ pub(super) fn agent(rules: &Rules, policy: &Policy, body: &Value) -> Result<Aske
     let text = marks.told(&name, &marks.around(&message));
     let delivery = delivery(deliver.unwrap_or(true), channel, to)?;
     let event = Event {
-        payload: asked(policy, text, model, thinking, timeout_seconds)?,
+        payload: asked(policy, &agent, text, model, thinking, timeout_seconds)?,
         agent,
         key,
         name,
@@ -195,7 +195,18 @@ pub(super) fn mapped(
         None => vec![None],
         Some(place) => match place.of(body) {
             Some(Value::Array(items)) => items.iter().map(Some).collect(),
-            Some(_) | None => Vec::new(),
+            // Some languages write a list without elements so.
+            Some(Value::Null) => Vec::new(),
+            Some(_) => {
+                let problem =
+                    format!("{place} is no list in this request: the mapping makes an event of each element");
+                return Err(wrong(400, problem));
+            }
+            None => {
+                let problem =
+                    format!("the request has no list {place}: the mapping makes an event of each element");
+                return Err(wrong(400, problem));
+            }
         },
     };
     if items.is_empty() {
@@ -217,23 +228,30 @@ pub(super) fn mapped(
         })),
     )?;
     let mut events = Vec::with_capacity(items.len());
+    let mut without = None;
     for item in items {
         let marks = Marks::new(mapping.is_trusted);
         let source = Source { head, body, item };
         let told = match &mapping.template {
-            Some(template) => template.told(&source, &marks),
-            None => Some(marks.around(&item.unwrap_or(body).to_string())),
+            Some(template) => told(template, &source, &marks),
+            None => Told::Words(marks.around(&item.unwrap_or(body).to_string())),
         };
-        let told = told.ok_or_else(|| wrong(400, "what the mapping tells is longer than 256 KiB"))?;
-        if told.trim().is_empty() {
-            return Err(wrong(400, "the mapping tells nothing of this request"));
-        }
+        let told = match told {
+            Told::Words(told) => told,
+            Told::TooLong => return Err(wrong(400, "what the mapping tells is longer than 256 KiB")),
+            // One empty element does not keep the others from being told.
+            Told::Nothing(places) => {
+                without.get_or_insert(places);
+                continue;
+            }
+        };
         let text = marks.told(&mapping.name, &told);
         events.push(match mapping.action {
             Action::Wake => woken(agent.clone(), key.clone(), mapping.name.clone(), text)?,
             Action::Agent => Event {
                 payload: asked(
                     policy,
+                    &agent,
                     text,
                     mapping.model.clone(),
                     mapping.thinking.clone(),
@@ -249,6 +267,11 @@ pub(super) fn mapped(
                 )?),
             },
         });
+    }
+    if events.is_empty() {
+        let places = without.unwrap_or_default().join(", ");
+        let problem = format!("the mapping tells nothing of this request, which says nothing at: {places}");
+        return Err(wrong(400, problem));
     }
     Ok(Asked {
         events,

@@ -3,10 +3,10 @@
 use gatehouse_core::Secret;
 use gatehouse_document::hooks::{
     Action, BODY_BYTES, Hooks, MAPPINGS_MAX, Mapping as Written, Preset, WakeMode as When,
+    template::{Place, Template},
 };
 
 use super::signature::Signature;
-use super::template::{Place, Template};
 use crate::key::{AgentId, SessionKey};
 use crate::schedules::WakeMode;
 
@@ -135,10 +135,7 @@ impl Mapping {
             Some(place) => Some(Place::read(place)?),
             None => None,
         };
-        let template = match written.action {
-            Action::Agent => &written.message_template,
-            Action::Wake => &written.text_template,
-        };
+        let (_, template) = written.template();
         written.wrong().is_empty().then(|| Self {
             id: written.name().to_owned(),
             path: written.path().map(str::to_owned),
@@ -155,7 +152,7 @@ impl Mapping {
             name: not_blank(written.name.as_deref()).unwrap_or_else(|| "Hook".to_owned()),
             agent: written.agent_id.clone(),
             key: written.session_key.clone(),
-            template: template.as_deref().map(Template::read),
+            template: template.and_then(Result::ok),
             for_each,
             deliver: written.deliver.unwrap_or(true),
             channel: written.channel.clone(),

@@ -1,5 +1,7 @@
-//! Templates: the operator's words with places in them for what a request says. A place names a value and computes nothing.
+//! What a template makes of a request: the operator's words, and in the places between them what the request says. How a template is
+//! written is the document's to say (`gatehouse_document::hooks::template`).
 
+use gatehouse_document::hooks::template::{Part, Place, Step, Template, follow};
 use serde_json::Value;
 
 use super::head::Head;
@@ -7,29 +9,6 @@ use super::marks::Marks;
 
 /// The longest text that comes of a template, in bytes: what a job may say.
 pub(super) const TEXT_BYTES_MAX: usize = 256 * 1024;
-
-/// Parts of a place at most, `a.b[0]` has three.
-const STEPS_MAX: usize = 32;
-
-/// A template, read once.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Template(Vec<Part>);
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Part {
-    Words(String),
-    Place(Place),
-}
-
-/// Where a value is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Place(Vec<Step>);
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Step {
-    Key(String),
-    Index(usize),
-}
 
 /// What a template reads from.
 #[derive(Clone, Copy, Debug)]
@@ -40,68 +19,70 @@ pub(super) struct Source<'a> {
     pub(super) item: Option<&'a Value>,
 }
 
-impl Place {
-    /// Reads `a.b[0].c`. `None`: it is no place.
-    pub(super) fn read(text: &str) -> Option<Self> {
-        let mut steps = Vec::new();
-        for part in text.trim().split('.') {
-            let (key, indexes) = match part.split_once('[') {
-                Some((key, rest)) => (key, Some(rest)),
-                None => (part, None),
-            };
-            if key.contains(['{', '}', ']']) {
-                return None;
+/// What a template comes to.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Told {
+    Words(String),
+    /// The request says nothing at any of its places, and the operator's words around them are none. The places.
+    Nothing(Vec<String>),
+    TooLong,
+}
+
+/// The words with what the request says, marked.
+pub(super) fn told(template: &Template, source: &Source<'_>, marks: &Marks) -> Told {
+    let (mut told, mut says, mut empty) = (String::new(), false, Vec::new());
+    for part in template.parts() {
+        match part {
+            Part::Words(words) => {
+                says |= says_something(words);
+                told.push_str(words);
             }
-            if !key.is_empty() {
-                steps.push(Step::Key(key.trim().to_owned()));
-            } else if indexes.is_none() || !steps.is_empty() {
-                return None;
-            }
-            let mut rest = indexes;
-            while let Some(text) = rest {
-                let (index, behind) = text.split_once(']')?;
-                steps.push(Step::Index(index.trim().parse().ok()?));
-                rest = match behind.strip_prefix('[') {
-                    Some(more) => Some(more),
-                    None if behind.is_empty() => None,
-                    None => return None,
-                };
+            Part::Place(place) => {
+                let words = value(place, source);
+                if words.trim().is_empty() {
+                    empty.push(place.to_string());
+                } else {
+                    says = true;
+                }
+                told.push_str(&marks.around(&words));
             }
         }
-        (!steps.is_empty() && steps.len() <= STEPS_MAX).then_some(Self(steps))
-    }
-
-    /// What stands there.
-    pub(super) fn of<'v>(&self, value: &'v Value) -> Option<&'v Value> {
-        follow(&self.0, value)
-    }
-
-    fn words(&self, source: &Source<'_>) -> String {
-        let Some((Step::Key(first), rest)) = self.0.split_first() else {
-            return self.of(source.body).map(words).unwrap_or_default();
-        };
-        // What the body says under one of these names is reached by `body.`.
-        match (first.as_str(), rest) {
-            ("item", rest) if source.item.is_some() => {
-                let found = source.item.and_then(|item| follow(rest, item));
-                found.map(words).unwrap_or_default()
-            }
-            ("body" | "payload", rest) if !rest.is_empty() => {
-                follow(rest, source.body).map(words).unwrap_or_default()
-            }
-            ("headers", [Step::Key(name)]) => source.head.shown(name).unwrap_or_default().to_owned(),
-            ("query", [Step::Key(name)]) => source.head.query(name).unwrap_or_default(),
-            ("path", []) => source.head.name.clone(),
-            _ => self.of(source.body).map(words).unwrap_or_default(),
+        if told.len() > TEXT_BYTES_MAX {
+            return Told::TooLong;
         }
+    }
+    if says {
+        Told::Words(told)
+    } else {
+        Told::Nothing(empty)
     }
 }
 
-fn follow<'v>(steps: &[Step], value: &'v Value) -> Option<&'v Value> {
-    steps.iter().try_fold(value, |value, step| match step {
-        Step::Key(key) => value.get(key),
-        Step::Index(index) => value.get(index),
-    })
+/// Whether words are more than what stands between values.
+fn says_something(words: &str) -> bool {
+    words
+        .chars()
+        .any(|c| !c.is_whitespace() && !c.is_ascii_punctuation())
+}
+
+fn value(place: &Place, source: &Source<'_>) -> String {
+    let Some((Step::Key(first), rest)) = place.steps().split_first() else {
+        return place.of(source.body).map(words).unwrap_or_default();
+    };
+    // What the body says under one of these names is reached by `body.`.
+    match (first.as_str(), rest) {
+        ("item", rest) if source.item.is_some() => {
+            let found = source.item.and_then(|item| follow(rest, item));
+            found.map(words).unwrap_or_default()
+        }
+        ("body" | "payload", rest) if !rest.is_empty() => {
+            follow(rest, source.body).map(words).unwrap_or_default()
+        }
+        ("headers", [Step::Key(name)]) => source.head.shown(name).unwrap_or_default().to_owned(),
+        ("query", [Step::Key(name)]) => source.head.query(name).unwrap_or_default(),
+        ("path", []) => source.head.name.clone(),
+        _ => place.of(source.body).map(words).unwrap_or_default(),
+    }
 }
 
 /// A value as words.
@@ -113,41 +94,6 @@ fn words(value: &Value) -> String {
     }
 }
 
-impl Template {
-    /// Reads a template. What stands in braces and is no place stays as it is written.
-    pub(super) fn read(text: &str) -> Self {
-        let (mut parts, mut rest) = (Vec::new(), text);
-        while let Some((before, behind)) = rest.split_once("{{") {
-            let Some((inside, after)) = behind.split_once("}}") else {
-                break;
-            };
-            match Place::read(inside) {
-                Some(place) => parts.extend([Part::Words(before.to_owned()), Part::Place(place)]),
-                None => parts.push(Part::Words(format!("{before}{{{{{inside}}}}}"))),
-            }
-            rest = after;
-        }
-        parts.push(Part::Words(rest.to_owned()));
-        parts.retain(|part| !matches!(part, Part::Words(words) if words.is_empty()));
-        Self(parts)
-    }
-
-    /// The words with what the request says, marked. `None`: it is too much.
-    pub(super) fn told(&self, source: &Source<'_>, marks: &Marks) -> Option<String> {
-        let mut told = String::new();
-        for part in &self.0 {
-            match part {
-                Part::Words(words) => told.push_str(words),
-                Part::Place(place) => told.push_str(&marks.around(&place.words(source))),
-            }
-            if told.len() > TEXT_BYTES_MAX {
-                return None;
-            }
-        }
-        Some(told)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -155,7 +101,7 @@ mod tests {
 
     use super::*;
 
-    fn told(template: &str) -> String {
+    fn made(template: &str) -> Told {
         let head = Head::for_tests(
             "forge",
             Some("a=1&who=x%20y+z"),
@@ -168,62 +114,64 @@ mod tests {
             body: &body,
             item: None,
         };
-        Template::read(template).told(&source, &Marks::new(true)).unwrap()
+        told(&Template::read(template).unwrap(), &source, &Marks::new(true))
+    }
+
+    fn said(template: &str) -> String {
+        match made(template) {
+            Told::Words(words) => words,
+            other => panic!("{template}: {other:?}"),
+        }
     }
 
     #[test]
     fn a_place_stands_for_what_the_request_says_there() {
-        assert_eq!(told("{{a.b[1]}}, {{ a.b[2].c }}!"), "two, true!");
+        assert_eq!(said("{{a.b[1]}}, {{ a.b[2].c }}!"), "two, true!");
         assert_eq!(
-            told("{{a.b}}|{{n}}|{{gone.far}}|{{a.b[9]}}"),
+            said("{{a.b}}|{{n}}|{{gone.far}}|{{a.b[9]}}"),
             r#"[1,"two",{"c":true}]|||"#
         );
         assert_eq!(
-            told("{{headers.x-kind}} {{query.who}} {{path}} {{body.path}}"),
+            said("{{headers.x-kind}} {{query.who}} {{path}} {{body.path}}"),
             "push x y z forge p"
         );
-        assert_eq!(told("{{item}}"), "of the body", "there is no list");
+        assert_eq!(said("{{item}}"), "of the body", "there is no list");
         assert_eq!(
-            told("{{headers.authorization}}{{headers.X-Kind}}"),
+            said("{{headers.authorization}}{{headers.X-Kind}}"),
             "push",
             "a secret is never told"
         );
+        assert_eq!(said("It rang. {{a.constructor}}{{1+1}}{{a()}}"), "It rang. ");
     }
 
     #[test]
-    fn what_is_no_place_stays_as_it_is_written_and_nothing_is_computed() {
-        for text in [
-            "{{",
-            "{{a",
-            "}}",
-            "{{}}",
-            "{{a..b}}",
-            "{{a[x]}}",
-            "{{a[1}}",
-            "{{a[1]b}}",
-        ] {
-            assert_eq!(told(text), text);
+    fn what_the_request_says_nothing_of_and_the_operator_neither_is_nothing() {
+        for nothing in ["{{gone}}", "{{gone}}: {{n}}!", " {{headers.authorization}} "] {
+            assert!(matches!(made(nothing), Told::Nothing(_)), "{nothing}");
         }
-        assert_eq!(told("{{a.constructor}}{{1+1}}{{a()}}"), "");
-        assert_eq!(told("{{{{n}}}}"), "{{{{n}}}}");
+        assert_eq!(
+            made("{{gone.far}} ({{a.b[9]}})"),
+            Told::Nothing(vec!["gone.far".to_owned(), "a.b[9]".to_owned()])
+        );
+        assert_eq!(said("The bell rang {{n}}"), "The bell rang ");
     }
 
     proptest! {
         #[test]
         fn whatever_is_written_is_told_and_what_comes_from_outside_stands_between_the_marks(
             pieces in prop::collection::vec(prop::sample::select(&[
-                "{{", "}}", "{", "}", "a", "a.b", ".", "[", "]", "[0]", "1", "item", "headers.x-kind", "query.who", "path", " ", "\u{fc}",
+                "{{a.b[0]}}", "{{ query.who }}", "{{1}}", "{{item.a}}", "{{headers.x-kind}}", "{{", "}}", "{", "}", "a", "a.b", ".", "[", "]", "[0]", "1", "item", "headers.x-kind", "query.who", "path", " ", "\u{fc}",
             ][..]), 0..12),
             outside in "[<>/{}a-z \u{fc}-]{0,20}",
         ) {
             let text = pieces.concat();
-            let template = Template::read(&text);
+            let Ok(template) = Template::read(&text) else { return Ok(()) };
             let query = format!("who={outside}");
             let head = Head::for_tests("forge", Some(&query), &[("x-kind", &outside)]);
             let body = json!({"a": {"b": [outside, {"a": outside}]}, "1": outside});
             let source = Source { head: &head, body: &body, item: Some(&body) };
 
-            let told = template.told(&source, &Marks::new(false)).unwrap();
+            let Told::Words(told) = told(&template, &source, &Marks::new(false)) else { return Ok(()) };
 
             // Each mark is a word of its own; without them and what is between them the operator's words are left.
             let mark = told.split("<outside-").nth(1).and_then(|rest| rest.get(..32)).map(|word| format!("outside-{word}"));
@@ -234,13 +182,13 @@ mod tests {
                 rest = inside.split_once(&format!("</{mark}>")).expect("an end of each").1;
             }
             ours.push_str(rest);
-            let words = template.0.iter().filter_map(|part| match part {
+            let words = template.parts().iter().filter_map(|part| match part {
                 Part::Words(words) => Some(words.as_str()),
                 Part::Place(_) => None,
             });
             prop_assert_eq!(ours, words.collect::<String>());
-            if !template.0.iter().any(|part| matches!(part, Part::Place(_))) {
-                prop_assert_eq!(told, text, "what is no place stays as it is written");
+            if !template.parts().iter().any(|part| matches!(part, Part::Place(_))) {
+                prop_assert_eq!(told, text, "what has no place is told as it is written");
             }
         }
     }
@@ -248,19 +196,22 @@ mod tests {
     #[test]
     fn what_a_value_says_is_not_read_as_a_template() {
         let head = Head::for_tests("forge", None, &[]);
-        let (body, template) = (json!({"a": "{{b}}", "b": "x"}), Template::read("{{a}}"));
+        let (body, template) = (json!({"a": "{{b}}", "b": "x"}), Template::read("{{a}}").unwrap());
         let source = Source {
             head: &head,
             body: &body,
             item: None,
         };
-        assert_eq!(template.told(&source, &Marks::new(true)).unwrap(), "{{b}}");
+        assert_eq!(
+            told(&template, &source, &Marks::new(true)),
+            Told::Words("{{b}}".to_owned())
+        );
 
         let large = json!({"a": "x".repeat(TEXT_BYTES_MAX + 1)});
         let source = Source {
             body: &large,
             ..source
         };
-        assert_eq!(template.told(&source, &Marks::new(true)), None);
+        assert_eq!(told(&template, &source, &Marks::new(true)), Told::TooLong);
     }
 }

@@ -1,10 +1,13 @@
 //! Hooks: where they come in, what they show, and what each mapping needs.
 
+mod mappings;
+
 use gatehouse_document::{Document, SecretInput};
+use serde_json::Value;
 
 use crate::{issue::Issue, path::Path, strength::weakness};
 
-pub(super) fn check(document: &Document, issues: &mut Vec<Issue>) {
+pub(super) fn check(document: &Document, written: &Value, issues: &mut Vec<Issue>) {
     let hooks = &document.hooks;
     if let Err(problem) = hooks.base() {
         issues.push(Issue::error("hooks.path", problem));
@@ -42,6 +45,9 @@ pub(super) fn check(document: &Document, issues: &mut Vec<Issue>) {
             issues.push(Issue::error(path, wrong.message));
         }
     }
+    mappings::check(document, written, issues);
+    mappings::default_session(document, written, issues);
+    mappings::allowed(document, written, issues);
     let blank = |list: &Option<Vec<String>>| list.iter().flatten().any(|entry| entry.trim().is_empty());
     for (list, key) in [
         (&hooks.allowed_agent_ids, "allowedAgentIds"),
@@ -71,10 +77,8 @@ mod tests {
 
     fn found(document: Value) -> Vec<String> {
         let mut issues = Vec::new();
-        check(
-            &serde_json::from_value(document).expect("a document"),
-            &mut issues,
-        );
+        let read = serde_json::from_value(document.clone()).expect("a document");
+        check(&read, &document, &mut issues);
         issues.into_iter().map(|issue| issue.path).collect()
     }
 

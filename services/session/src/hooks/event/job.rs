@@ -6,6 +6,7 @@ use gatehouse_proto::session::v1::HookAnswer;
 use super::super::answer::wrong;
 use super::super::template::TEXT_BYTES_MAX;
 use super::{Event, not_blank};
+use crate::book::NoModel;
 use crate::key::{AgentId, SessionKey};
 use crate::policy::Policy;
 use crate::schedules::{
@@ -44,6 +45,7 @@ pub(super) fn woken(
 
 pub(super) fn asked(
     policy: &Policy,
+    agent: &AgentId,
     text: String,
     model: Option<String>,
     thinking: Option<String>,
@@ -66,13 +68,33 @@ pub(super) fn asked(
     }
     Ok(Payload::AgentTurn {
         message: bounded(text)?,
-        model: not_blank(model),
+        model: not_blank(model)
+            .map(|name| known(policy, agent, &name))
+            .transpose()?,
         thinking,
         timeout_seconds: timeout_seconds.filter(|seconds| *seconds > 0.0),
         light_context: None,
         allow_unsafe_external_content: None,
         tools_allow: None,
         tools_allow_is_default: None,
+    })
+}
+
+/// The full name of a model. One that nobody can ask would be told by the run, which whoever brings the event does not see.
+fn known(policy: &Policy, agent: &AgentId, name: &str) -> Result<String, HookAnswer> {
+    let whose = policy
+        .agents
+        .get(agent)
+        .ok_or_else(|| wrong(400, "there is no such agent"))?;
+    policy.book.resolve(name, whose).map_err(|none| match none {
+        NoModel::Unknown => wrong(
+            400,
+            "model names none of a provider that the configuration has (models.providers): write <provider>/<model>",
+        ),
+        NoModel::Several(names) => wrong(
+            400,
+            format!("model is one of several providers: {}", names.join(", ")),
+        ),
     })
 }
 

@@ -59,7 +59,7 @@ pub(super) fn place(
         ));
     }
     let agent = match (&key, agent) {
-        (Some(key), _) => key.agent(),
+        (Some(key), _) => agents.of(key).map_err(unknown)?.id.clone(),
         (None, Some(agent)) => agents.named(agent).map_err(unknown)?,
         (None, None) => agents.default_id().map_err(unknown)?.clone(),
     };

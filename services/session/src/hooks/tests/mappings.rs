@@ -68,12 +68,22 @@ async fn each_element_of_a_list_is_an_event_and_an_empty_list_none() {
     }
     from.sort();
     assert_eq!(from, ["anna", "bert"]);
-    for nothing in [json!({"messages": []}), json!({}), json!({"messages": "x"})] {
+    for nothing in [json!({"messages": []}), json!({"messages": null})] {
         assert_eq!(
             on.receive(&sent("gmail", &nothing)).await.status,
             204,
             "{nothing}"
         );
+    }
+    for no_list in [
+        json!({}),
+        json!({"messages": "x"}),
+        json!({"messages": {"0": mail("anna")}}),
+    ] {
+        let (status, told) = on.told(&sent("gmail", &no_list)).await;
+        assert_eq!(status, 400, "{no_list}");
+        let told = told["error"].as_str().unwrap();
+        assert!(told.contains("messages") && told.contains("list"), "{told}");
     }
     let many: Vec<Value> = (0..51).map(|_| mail("x")).collect();
     assert_eq!(
@@ -95,12 +105,83 @@ async fn a_mapping_may_wake_and_without_a_template_tells_the_whole_body() {
 }
 
 #[tokio::test]
+async fn an_event_of_which_nothing_is_told_is_refused_and_runs_nothing() {
+    for (mapping, bad, place) in [
+        (
+            json!({"match": {"path": "a"}, "messageTemplate": "{{who.name}}: {{log}}"}),
+            json!({"text": "x", "log": ""}),
+            "who.name, log",
+        ),
+        (
+            json!({"match": {"path": "a"}, "action": "wake", "textTemplate": "{{who}}"}),
+            json!({"text": "x"}),
+            "who",
+        ),
+        (
+            json!({"match": {"path": "a"}, "forEach": "list", "messageTemplate": "{{item.text}}"}),
+            json!({"list": [{}, {"text": null}]}),
+            "item.text",
+        ),
+    ] {
+        let on = Hooked::new(mapped(mapping.clone())).await;
+
+        let (status, told) = on.told(&sent("a", &bad)).await;
+
+        assert_eq!(status, 400, "{mapping}");
+        let told = told["error"].as_str().unwrap();
+        assert!(told.ends_with(place), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn an_element_of_which_nothing_is_told_does_not_hold_up_the_others() {
+    let mapping = json!({"match": {"path": "a"}, "forEach": "list", "messageTemplate": "{{item.text}}"});
+    let mut on = Hooked::new(mapped(mapping)).await;
+
+    let (status, told) = on
+        .told(&sent("a", &json!({"list": [{}, {"text": "it rang"}, 5]})))
+        .await;
+
+    assert_eq!((status, told["runIds"].as_array()), (202, None));
+    assert_eq!(outside(&on.turn("NO_REPLY").await), ["it rang"]);
+}
+
+#[tokio::test]
+async fn a_model_or_an_agent_that_there_is_not_is_said_to_whoever_brings_the_event() {
+    for (mapping, word) in [
+        (
+            json!({"match": {"path": "a"}, "model": "nobody/m"}),
+            "models.providers",
+        ),
+        (json!({"match": {"path": "a"}, "agentId": "nobody"}), "nobody"),
+        (
+            json!({"match": {"path": "a"}, "sessionKey": "agent:nobody:log"}),
+            "nobody",
+        ),
+    ] {
+        let on = Hooked::new(mapped(mapping.clone())).await;
+
+        let (status, told) = on.told(&sent("a", &json!({"text": "x"}))).await;
+
+        assert_eq!(status, 400, "{mapping}");
+        assert!(told["error"].as_str().unwrap().contains(word), "{told}");
+    }
+    let on = Hooked::new(open()).await;
+    let body = json!({"message": "x", "model": "nobody/m"});
+    assert_eq!(on.receive(&sent("agent", &body)).await.status, 400);
+    let body = json!({"message": "x", "sessionKey": "agent:nobody:hook:x"});
+    assert_eq!(on.receive(&sent("agent", &body)).await.status, 400);
+}
+
+#[tokio::test]
 async fn a_mapping_whose_place_would_follow_from_the_request_takes_nothing() {
     for bad in [
         json!({"match": {"path": "a"}, "sessionKey": "hook:{{id}}"}),
         json!({"match": {"path": "a"}, "channel": "irc", "to": "{{who}}"}),
         json!({"match": {"path": "a"}, "agentId": "{{who}}"}),
         json!({"match": {}, "messageTemplate": "x"}),
+        json!({"match": {"path": "a"}, "messageTemplate": "{{who"}),
+        json!({"match": {"path": "a"}, "forEach": "list..x"}),
         json!({"match": {"path": "a"}, "signature": {"profile": "github"}}),
     ] {
         let on = Hooked::new(mapped(bad.clone())).await;

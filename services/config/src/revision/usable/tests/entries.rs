@@ -135,7 +135,7 @@ fn an_agent_with_a_mistake_is_left_out_and_nobody_answers_for_it() {
     );
     assert!(
         found.contains(
-            "bindings[0].agentId: there is no agent \"strict\": nobody answers what this rule matches"
+            "bindings[0].agentId: the agent \"strict\" is left out: mend its entry under `agents`; nobody answers what this rule matches"
         ),
         "{found}"
     );
