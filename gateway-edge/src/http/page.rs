@@ -10,7 +10,7 @@ use axum::{
     extract::{Request, State},
     response::Response,
 };
-use gatehouse_core::net::host_of;
+use gatehouse_core::net::{host_of, is_localhost};
 use http::{HeaderMap, StatusCode, header};
 
 use super::{
@@ -96,8 +96,7 @@ impl Address {
     /// Whether it leads to this machine from this machine alone.
     fn is_loopback(&self) -> bool {
         let name = self.name();
-        name == "localhost"
-            || name.ends_with(".localhost")
+        is_localhost(name)
             || name
                 .parse::<std::net::IpAddr>()
                 .is_ok_and(|ip| ip.to_canonical().is_loopback())

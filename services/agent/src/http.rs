@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use gatehouse_core::net::is_localhost;
 use url::{Host, Url};
 
 /// A provider on the same machine or across the world accepts a connection in this time, or is away.
@@ -59,11 +60,7 @@ fn is_this_machine(url: &Url) -> bool {
             let ip = ip.to_canonical();
             ip.is_loopback() || ip.is_unspecified()
         }
-        // RFC 6761, 6.3: every name that ends so.
-        Some(Host::Domain(name)) => {
-            let name = name.trim_end_matches('.').to_ascii_lowercase();
-            name == "localhost" || name.ends_with(".localhost")
-        }
+        Some(Host::Domain(name)) => is_localhost(name),
         None => false,
     }
 }

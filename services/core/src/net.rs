@@ -181,10 +181,10 @@ impl HostName {
     /// The kind of this name, which comes without its port.
     #[must_use]
     pub fn of(name: &str) -> Self {
-        let name = name.to_ascii_lowercase();
-        if name == "localhost" || name.ends_with(".localhost") {
+        if is_localhost(name) {
             return Self::Fixed;
         }
+        let name = name.to_ascii_lowercase();
         match name.parse::<IpAddr>() {
             Ok(ip) if ip.is_unspecified() => Self::Owned,
             Ok(_) => Self::Fixed,
@@ -193,6 +193,14 @@ impl HostName {
             Err(_) => Self::Owned,
         }
     }
+}
+
+/// Whether a name is this machine's own wherever it is asked for: `localhost` and every name below it, in any case, with or without
+/// the dot of the root (RFC 6761, 6.3).
+#[must_use]
+pub fn is_localhost(name: &str) -> bool {
+    let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
+    name == "localhost" || name.ends_with(".localhost")
 }
 
 /// Whether a name consists of labels, each with something in it.

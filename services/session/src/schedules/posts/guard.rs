@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use gatehouse_core::net::is_localhost;
 use gatehouse_core::net::public::{NotPublic, is_off_limits, is_public, look_up};
 use url::{Host, Url};
 
@@ -68,7 +69,6 @@ impl Guard {
         let ip = match url.host().ok_or(Unfit::Form)? {
             Host::Ipv4(ip) => IpAddr::V4(ip),
             Host::Ipv6(ip) => IpAddr::V6(ip),
-            // This machine's own name, wherever it is asked for (RFC 6761, 6.3).
             Host::Domain(name) if is_localhost(name) => IpAddr::V4(Ipv4Addr::LOCALHOST),
             Host::Domain(_) => return Ok(url),
         };
@@ -107,11 +107,6 @@ impl Guard {
         })?;
         Ok(Aim { url, host, addresses })
     }
-}
-
-fn is_localhost(name: &str) -> bool {
-    let name = plain(name);
-    name == "localhost" || name.ends_with(".localhost")
 }
 
 /// A host as it is compared.
