@@ -99,7 +99,8 @@ impl CatalogService for Grpc {
         &self,
         request: Request<GetHooksStatusRequest>,
     ) -> Result<Response<GetHooksStatusResponse>, Status> {
-        let agent = self.agent(request.into_inner().agent_id.as_deref())?;
+        let GetHooksStatusRequest { agent_id } = request.into_inner();
+        let agent = self.agent(agent_id.as_deref())?;
         Ok(Response::new(GetHooksStatusResponse {
             workspace_dir: self.folder(&agent),
             ..Default::default()
@@ -117,7 +118,8 @@ impl CatalogService for Grpc {
         &self,
         request: Request<GetMemoryStatusRequest>,
     ) -> Result<Response<GetMemoryStatusResponse>, Status> {
-        let agent = self.agent(request.into_inner().agent_id.as_deref())?;
+        let GetMemoryStatusRequest { agent_id } = request.into_inner();
+        let agent = self.agent(agent_id.as_deref())?;
         Ok(Response::new(absent::memory(agent.to_string())))
     }
 
@@ -125,7 +127,8 @@ impl CatalogService for Grpc {
         &self,
         request: Request<GetWebSearchStatusRequest>,
     ) -> Result<Response<GetWebSearchStatusResponse>, Status> {
-        let agent = self.agent(request.into_inner().agent_id.as_deref())?;
+        let GetWebSearchStatusRequest { agent_id } = request.into_inner();
+        let agent = self.agent(agent_id.as_deref())?;
         Ok(Response::new(absent::web_search(agent.to_string())))
     }
 
@@ -152,7 +155,8 @@ impl CatalogService for Grpc {
         &self,
         request: Request<ListToolCatalogRequest>,
     ) -> Result<Response<ListToolCatalogResponse>, Status> {
-        let agent = self.agent(request.into_inner().agent_id.as_deref())?;
+        let ListToolCatalogRequest { agent_id } = request.into_inner();
+        let agent = self.agent(agent_id.as_deref())?;
         Ok(Response::new(absent::tools(agent.to_string())))
     }
 
@@ -174,7 +178,8 @@ impl CatalogService for Grpc {
         &self,
         request: Request<ListSkillProposalsRequest>,
     ) -> Result<Response<ListSkillProposalsResponse>, Status> {
-        self.agent(request.into_inner().agent_id.as_deref())?;
+        let ListSkillProposalsRequest { agent_id } = request.into_inner();
+        self.agent(agent_id.as_deref())?;
         Ok(Response::new(absent::skill_proposals(self.engine.now())))
     }
 

@@ -187,7 +187,8 @@ impl HookService for Grpc {
         &self,
         request: Request<InspectHookRequest>,
     ) -> Result<Response<InspectHookResponse>, Failed> {
-        let inspected = self.inspect(request.into_inner().head);
+        let InspectHookRequest { head } = request.into_inner();
+        let inspected = self.inspect(head);
         inspected.map(Response::new).map_err(Failed::from)
     }
 

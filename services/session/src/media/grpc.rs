@@ -136,7 +136,8 @@ impl MediaService for MediaGrpc {
         &self,
         request: Request<ReadMediaRequest>,
     ) -> Result<Response<Self::ReadMediaStream>, Status> {
-        let id = MediaId::parse(&request.into_inner().id).ok_or(Error::NoMedia)?;
+        let ReadMediaRequest { id } = request.into_inner();
+        let id = MediaId::parse(&id).ok_or(Error::NoMedia)?;
         let (head, file) = self.find(&id).await?;
         let first = ReadMediaResponse {
             head: Some(head),

@@ -1,6 +1,5 @@
 //! The contract's methods: parse, ask, answer.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
 
 use futures::Stream;
@@ -11,14 +10,11 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
 use super::invoke::{Landing, Told, is_admin};
-use super::live::Arrival;
 use super::reports::Speaker;
-use super::{Asker, Error, Facts, InvocationRecord, NodeId, Nodes, Payload, Surface, pairing, view};
+use super::{Asker, Error, InvocationRecord, NodeId, Nodes, Payload, pairing, view};
 
-/// Names of one kind that a node may declare: OpenClaw's nodes have some dozens.
-const DECLARED_MAX: usize = 512;
-/// The longest name of a capability, a command or a permission.
-const NAME_BYTES_MAX: usize = 200;
+mod arrival;
+
 /// A list of invocations, when the caller does not say.
 const LIMIT_DEFAULT: u32 = 50;
 /// A frame that existing clients take is 25 MiB at most; this leaves room for its envelope, and for the escapes of the text.
@@ -46,79 +42,6 @@ fn answer<T>(result: Result<T, Error>) -> Result<Response<T>, Status> {
 /// Whoever comes without a client behind it is a process of the gateway, or an operator's tool on this machine.
 fn caller<T>(request: &Request<T>) -> Option<Caller> {
     Caller::from_request(request)
-}
-
-impl TryFrom<AttachNodeRequest> for Arrival {
-    type Error = Error;
-
-    fn try_from(request: AttachNodeRequest) -> Result<Self, Error> {
-        let AttachNodeRequest {
-            node_id,
-            connection_id,
-            display_name,
-            platform,
-            version,
-            core_version,
-            ui_version,
-            client_id,
-            client_mode,
-            device_family,
-            model_identifier,
-            remote_ip,
-            caps,
-            commands,
-            permissions,
-            path_env,
-        } = request;
-        if node_id.is_empty() || connection_id.is_empty() {
-            return Err(Error::Field("/nodeId", "is empty"));
-        }
-        let names = |list: Vec<String>| -> BTreeSet<String> {
-            list.iter()
-                .map(|name| name.trim())
-                .filter(|name| !name.is_empty() && name.len() <= NAME_BYTES_MAX)
-                .take(DECLARED_MAX)
-                .map(str::to_owned)
-                .collect()
-        };
-        let permissions: BTreeMap<String, bool> = permissions
-            .and_then(|json| gatehouse_core::json::read::<BTreeMap<String, serde_json::Value>>(&json).ok())
-            .unwrap_or_default()
-            .into_iter()
-            .filter_map(|(name, granted)| Some((name, granted.as_bool()?)))
-            .collect();
-        let facts = Facts {
-            display_name,
-            platform,
-            version,
-            core_version,
-            ui_version,
-            client_id,
-            client_mode,
-            device_family,
-            model_identifier,
-            remote_ip,
-            path_env,
-        };
-        let declared = Surface {
-            caps: names(caps),
-            commands: names(commands)
-                .into_iter()
-                .filter(|command| !super::commands::is_worker(command))
-                .collect(),
-            permissions: permissions
-                .into_iter()
-                .filter(|(name, _)| name.len() <= NAME_BYTES_MAX)
-                .take(DECLARED_MAX)
-                .collect(),
-        };
-        Ok(Self {
-            node: NodeId::new(node_id),
-            connection: connection_id,
-            facts,
-            declared,
-        })
-    }
 }
 
 /// What a caller is told of an invocation.
@@ -194,7 +117,8 @@ impl NodeService for Grpc {
     ) -> Result<Response<DescribeNodeResponse>, Status> {
         let caller = caller(&request);
         let shows = |node: &NodeId| pairing::sees_request(caller.as_ref(), node);
-        answer(describe(&self.nodes, &request.into_inner().node_id, shows).await)
+        let DescribeNodeRequest { node_id } = request.into_inner();
+        answer(describe(&self.nodes, &node_id, shows).await)
     }
 
     async fn rename_node(
@@ -349,7 +273,8 @@ impl NodeService for Grpc {
         request: Request<UpdateNodeSkillsRequest>,
     ) -> Result<Response<UpdateNodeSkillsResponse>, Status> {
         let speaker = Speaker::of(caller(&request).as_ref())?;
-        let taken = self.nodes.skills(&speaker, request.into_inner().skills).await;
+        let UpdateNodeSkillsRequest { skills } = request.into_inner();
+        let taken = self.nodes.skills(&speaker, skills).await;
         answer(taken.map(|skills| UpdateNodeSkillsResponse {
             node_id: speaker.node.to_string(),
             skills,
@@ -361,7 +286,8 @@ impl NodeService for Grpc {
         request: Request<UpdatePluginToolsRequest>,
     ) -> Result<Response<UpdatePluginToolsResponse>, Status> {
         let speaker = Speaker::of(caller(&request).as_ref())?;
-        let taken = self.nodes.tools(&speaker, request.into_inner().tools).await;
+        let UpdatePluginToolsRequest { tools } = request.into_inner();
+        let taken = self.nodes.tools(&speaker, tools).await;
         answer(taken.map(|tools| UpdatePluginToolsResponse {
             node_id: speaker.node.to_string(),
             tools,
@@ -401,10 +327,8 @@ impl NodeService for Grpc {
         &self,
         request: Request<ForgetNodeRequest>,
     ) -> Result<Response<ForgetNodeResponse>, Status> {
-        let forgotten = self
-            .nodes
-            .forget(&NodeId::new(request.into_inner().node_id))
-            .await;
+        let ForgetNodeRequest { node_id } = request.into_inner();
+        let forgotten = self.nodes.forget(&NodeId::new(node_id)).await;
         answer(forgotten.map(|_| ForgetNodeResponse {}))
     }
 }

@@ -256,7 +256,8 @@ impl TaskService for Grpc {
 
     async fn get_task(&self, request: Request<GetTaskRequest>) -> Result<Response<GetTaskResponse>, Answer> {
         let viewer = Viewer::of(&request);
-        let run = RunId::new(request.into_inner().task_id);
+        let GetTaskRequest { task_id } = request.into_inner();
+        let run = RunId::new(task_id);
         let task = self.task(&viewer, &run).await?;
         let task = task.ok_or_else(|| Error::NoRun(run.to_string()))?;
         answer(Ok(GetTaskResponse {

@@ -113,7 +113,8 @@ impl WorkspaceService for Grpc {
         &self,
         request: Request<ListAgentFilesRequest>,
     ) -> Result<Response<ListAgentFilesResponse>, Status> {
-        let agent = self.agent(&request.into_inner().agent_id)?;
+        let ListAgentFilesRequest { agent_id } = request.into_inner();
+        let agent = self.agent(&agent_id)?;
         let whose = agent.clone();
         // One that cannot be read is there all the same: asking for it says why.
         let found = self

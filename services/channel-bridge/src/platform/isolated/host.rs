@@ -261,7 +261,12 @@ impl ChannelAdapter for Host {
     ) -> Result<Response<Self::FetchMediaStream>, Status> {
         let adapter = self.running();
         let adapter = adapter.ok_or_else(|| Status::unavailable("the account is not started yet"))?;
-        let remote = adapter.fetch(&request.into_inner().address).await;
+        let FetchMediaRequest {
+            channel: _, // this process has one account
+            account_id: _,
+            address,
+        } = request.into_inner();
+        let remote = adapter.fetch(&address).await;
         Ok(Response::new(files::pieces(
             remote.map_err(|error| files::missed(&error))?,
         )))
