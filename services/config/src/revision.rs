@@ -228,7 +228,10 @@ impl Revision {
             if !with_secrets {
                 redact::without_secrets(&mut part, way);
             }
-            drop_nulls(&mut part);
+            let place = way.iter().fold(Place::root(), |place, key| {
+                place.step(&Step::Key((*key).to_owned()))
+            });
+            drop_nulls(&mut part, &place);
             let mut nested = part;
             for key in way.iter().rev() {
                 nested = Value::Object(Map::from_iter([((*key).to_owned(), nested)]));
@@ -367,13 +370,20 @@ fn overlay(base: &mut Value, over: &Value) {
     }
 }
 
-fn drop_nulls(value: &mut Value) {
+/// Takes out the keys that are null, which is how a key is not set. Where the schema knows no keys the writer says what null means: a field
+/// of `params` is not sent.
+fn drop_nulls(value: &mut Value, place: &Place) {
     match value {
-        Value::Object(object) => {
-            object.retain(|_, child| !child.is_null());
-            object.values_mut().for_each(drop_nulls);
+        Value::Object(object) => object.retain(|key, child| {
+            let place = place.step(&Step::Key(key.clone()));
+            drop_nulls(child, &place);
+            place.is_unknown() || !child.is_null()
+        }),
+        Value::Array(items) => {
+            for (index, child) in items.iter_mut().enumerate() {
+                drop_nulls(child, &place.step(&Step::Index(index)));
+            }
         }
-        Value::Array(items) => items.iter_mut().for_each(drop_nulls),
         _ => {}
     }
 }

@@ -45,6 +45,27 @@ fn full() -> Revision {
 }
 
 #[test]
+fn a_field_of_a_request_that_is_null_reaches_the_agent_and_a_key_that_is_null_is_not_set() {
+    let revision = read(json!({
+        "agents": {"defaults": {"model": "a/m"}},
+        "models": {"providers": {"a": {
+            "baseUrl": "http://h/v1", "apiKey": null,
+            "params": {"stream_options": null, "extra_body": {"top_k": null}},
+            "models": [{"id": "m", "contextWindow": null, "params": {"temperature": null}}],
+        }}},
+    }));
+    let agent: Value = serde_json::from_str(&revision.cut(Reader::Agent)).expect("JSON");
+    let provider = &agent["models"]["providers"]["a"];
+    assert_eq!(
+        provider["params"],
+        json!({"stream_options": null, "extra_body": {"top_k": null}})
+    );
+    assert_eq!(provider["models"][0]["params"], json!({"temperature": null}));
+    assert_eq!(provider.get("apiKey"), None);
+    assert_eq!(provider["models"][0].get("contextWindow"), None);
+}
+
+#[test]
 fn each_service_gets_its_sections_and_only_the_secrets_it_needs() {
     let revision = full();
     let cut = |reader| -> Value { serde_json::from_str(&revision.cut(reader)).expect("JSON") };
