@@ -7,6 +7,7 @@
 
 mod announce;
 mod browse;
+mod interfaces;
 mod name;
 mod place;
 

@@ -52,6 +52,16 @@ pub(super) fn run(common: &Common, asked: &Import) -> Result<(), Failed> {
         })?),
         None => None,
     };
+    if imported.is_empty && jobs.is_none() {
+        return Err(Failed::new(
+            Exit::Failed,
+            format!(
+                "{} says nothing: there is no key in it, and nothing was written",
+                asked.file.display()
+            ),
+        )
+        .next("name the document of OpenClaw, for example ~/.openclaw/openclaw.json"));
+    }
     let written = if asked.dry_run {
         Written::default()
     } else {
@@ -233,7 +243,9 @@ fn report(
             .as_ref()
             .map(|kept| format!("What stood there is kept: {}", kept.display())),
     );
-    if let (Some(jobs), Some(path)) = (jobs, &written.jobs) {
+    if jobs.is_some_and(|jobs| jobs.jobs.is_empty()) {
+        lines.push("Jobs: none that can be taken".to_owned());
+    } else if let (Some(jobs), Some(path)) = (jobs, &written.jobs) {
         lines.push(format!(
             "Jobs: {} in {}; with the gateway running: while read -r job; do gatehouse call cron.add \"$job\"; done < {}",
             jobs.jobs.len(),

@@ -8,7 +8,7 @@ use mdns_sd::{DaemonEvent, Receiver, ServiceDaemon, ServiceInfo};
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
-use super::{SERVICE, daemon, name::Name, place::Place};
+use super::{SERVICE, daemon, interfaces::Interfaces, name::Name, place::Place};
 use crate::{
     args::{Common, discovery::Discovery},
     exit::{Exit, Failed},
@@ -108,6 +108,11 @@ impl Announcer {
             Ok(opened) => opened,
             Err(why) => return Ended::Failed(why),
         };
+        // It may come later: the daemon looks for it.
+        if let Err(why) = Interfaces::read().and_then(|found| found.can_hear(self.interface.as_deref())) {
+            self.log
+                .say(&format!("nobody can be told where the gateway is by now: {why}"));
+        }
         let url_file = self.home.url_file();
         let mut said: Option<(Place, String)> = None;
         let ended = loop {

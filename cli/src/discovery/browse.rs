@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
-use super::{SERVICE, daemon};
+use super::{SERVICE, daemon, interfaces::Interfaces};
 use crate::{
     args::{Common, discovery::Discover},
     exit::{Exit, Failed},
@@ -44,6 +44,15 @@ struct Found {
 
 /// Looks for a while, and lists what was found.
 pub(crate) async fn run(common: &Common, asked: &Discover, style: Style) -> Result<(), Failed> {
+    match Interfaces::read().and_then(|found| found.can_hear(asked.interface.as_deref())) {
+        Ok(()) => {}
+        Err(why) if asked.interface.is_some() => {
+            return Err(
+                Failed::new(Exit::Failed, why).next("leave --interface out to look on all that are meant")
+            );
+        }
+        Err(why) => output::remark(&why),
+    }
     let daemon = daemon(asked.interface.as_deref())?;
     let events = daemon
         .browse(SERVICE)

@@ -13,7 +13,7 @@ use std::{
 };
 
 use gatehouse_core::Secret;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use self::notes::Notes;
 pub use self::{
@@ -67,6 +67,8 @@ pub struct Imported {
     pub taken: Vec<String>,
     /// The others, each with the reason.
     pub noted: Vec<Noted>,
+    /// Whether there was nothing in it: no key at all.
+    pub is_empty: bool,
     /// The environment variables that the document names.
     pub named: BTreeSet<String>,
     /// Those of them that are not set here.
@@ -104,6 +106,7 @@ pub fn import(text: &str, around: &Around<'_>) -> Result<Imported, Vec<Issue>> {
     let named = secrets::named_variables(&value);
     let body = body(text, &own, &value);
     Ok(Imported {
+        is_empty: source.as_object().is_none_or(Map::is_empty),
         text: format!("{}{body}", head(around.name, &noted)),
         taken,
         noted,

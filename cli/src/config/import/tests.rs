@@ -53,7 +53,7 @@ fn a_document_is_written_once_for_its_owner_and_with_force_what_stood_there_is_k
 fn the_document_of_a_gateway_that_runs_is_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let source = folder.path().join("openclaw.json");
-    fs::write(&source, "{}").unwrap();
+    fs::write(&source, "{ gateway: { port: 19000 } }").unwrap();
     let home = folder.path().join("home");
     fs::create_dir(&home).unwrap();
     let _running = HomeLock::take(&home).unwrap();
@@ -94,4 +94,19 @@ fn what_stands_in_the_file_of_variables_beside_the_document_is_known_and_said() 
         "a secret stays a reference: {text}"
     );
     assert!(!text.contains("hM4sT8vQ2wZ6xC9b"), "{text}");
+}
+
+#[test]
+fn a_document_that_says_nothing_is_no_import() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = folder.path().join("openclaw.json");
+    for nothing in ["", " \n", "// moved\n", "{}", "{ /* later */ }"] {
+        fs::write(&source, nothing).unwrap();
+
+        let refused = asked(folder.path(), &[source.to_str().unwrap()]).unwrap_err();
+
+        assert_eq!(refused.exit, Exit::Failed, "{nothing:?}");
+        assert!(refused.message.contains("there is no key in it"), "{refused}");
+        assert!(!folder.path().join("home").exists(), "{nothing:?}");
+    }
 }

@@ -1,6 +1,8 @@
 //! The jobs of an OpenClaw gateway. They are in its database (`state/openclaw.sqlite`), each as the JSON that its `cron.add` took: what
 //! this gateway's `cron.add` takes of it is kept, the rest is named.
 
+mod time;
+
 use std::path::Path as FilePath;
 
 use gatehouse_contract::{Map, Refuse};
@@ -123,6 +125,17 @@ fn taken(job: Object<String, Value>, place: &Path, notes: &mut Notes) -> Result<
     } else {
         "isolated"
     };
+    let enabled = kept.get("enabled") != Some(&Value::Bool(false));
+    if let Some(schedule) = kept.get_mut("schedule") {
+        time::check(
+            schedule,
+            enabled,
+            jiff::Timestamp::now(),
+            &place.key("schedule"),
+            notes,
+        )?;
+    }
+    alert(&mut kept, place, notes);
     kept.entry("sessionTarget").or_insert_with(|| json!(target));
     kept.entry("wakeMode").or_insert_with(|| json!("now"));
     let job = Value::Object(kept);
@@ -130,6 +143,18 @@ fn taken(job: Object<String, Value>, place: &Path, notes: &mut Notes) -> Result<
     let wire = method.request.encode(&job.to_string(), &mut Refuse);
     wire.map_err(|error| format!("is not taken as it is: {error}"))?;
     Ok(job)
+}
+
+/// Nobody is told before something failed.
+fn alert(job: &mut Object<String, Value>, place: &Path, notes: &mut Notes) {
+    let after = job
+        .get_mut("failureAlert")
+        .and_then(|alert| alert.get_mut("after"));
+    if let Some(after) = after.filter(|after| after.as_f64() == Some(0.0)) {
+        *after = json!(1);
+        let told = "is 1 now: nobody is told before something failed";
+        notes.add(&place.key("failureAlert").key("after"), Fate::Moved, told);
+    }
 }
 
 #[cfg(test)]
@@ -201,6 +226,58 @@ mod tests {
             assert!(told.contains(needed), "{needed}: {told}");
         }
         assert!(!told.contains("state"), "{told}");
+    }
+
+    #[test]
+    fn a_job_whose_time_is_none_or_is_over_is_named_and_not_taken() {
+        let job =
+            |schedule: Value| json!({"schedule": schedule, "payload": {"kind": "agentTurn", "message": "x"}});
+        let mut asleep = job(json!({"kind": "at", "at": "2020-01-01T00:00:00Z"}));
+        asleep["failureAlert"] = json!({"after": 0});
+        let (folder, path) = database(&[
+            (
+                "zone",
+                job(json!({"kind": "cron", "expr": "0 7 * * *", "tz": "Mars/Base"})),
+            ),
+            ("words", job(json!({"kind": "cron", "expr": "every morning"}))),
+            ("never", job(json!({"kind": "cron", "expr": "0 0 31 2 *"}))),
+            ("past", job(json!({"kind": "at", "at": "2020-01-01T00:00:00Z"}))),
+            ("when", job(json!({"kind": "at", "at": "tomorrow"}))),
+            ("fast", job(json!({"kind": "every", "everyMs": 5}))),
+            ("older", job(json!({"kind": "at", "atMs": 4_000_000_000_000_i64}))),
+            ("asleep", asleep),
+        ]);
+        let connection = Connection::open(&path).expect("a database");
+        let off = connection.execute("UPDATE cron_jobs SET enabled = 0 WHERE job_id = 'asleep'", []);
+        assert_eq!(off, Ok(1));
+
+        let Jobs { jobs, noted } = jobs(&path).expect("readable");
+
+        drop(folder);
+        let names: Vec<&str> = jobs.iter().filter_map(|job| job["name"].as_str()).collect();
+        assert_eq!(names, ["Job older", "Job asleep"], "{noted:?}");
+        assert_eq!(
+            jobs[0]["schedule"],
+            json!({"kind": "at", "at": "2096-10-02T07:06:40Z"})
+        );
+        assert_eq!(jobs[1]["failureAlert"], json!({"after": 1}));
+        let told: Vec<String> = noted.iter().map(ToString::to_string).collect();
+        for needed in [
+            "cron_jobs.zone: schedule.tz \"Mars/Base\" is no time zone",
+            "cron_jobs.words: schedule.expr \"every morning\" is no cron expression",
+            "cron_jobs.never: schedule.expr \"0 0 31 2 *\" never comes",
+            "cron_jobs.past: schedule.at 2020-01-01T00:00:00Z is over",
+            "cron_jobs.when: schedule.at \"tomorrow\" is no time",
+            "cron_jobs.fast: schedule.everyMs 5 is less than a second",
+            "cron_jobs.older.schedule.atMs: ",
+            "cron_jobs.asleep.schedule.at: 2020-01-01T00:00:00Z is over",
+            "cron_jobs.asleep.failureAlert.after: is 1 now",
+        ] {
+            assert!(
+                told.iter().any(|line| line.starts_with(needed)),
+                "{needed}: {told:#?}"
+            );
+        }
     }
 
     #[test]
