@@ -23,6 +23,7 @@ use crate::{
     client::{self, Client},
     exit::{Exit, Failed},
     output,
+    status::LeftOut,
 };
 
 /// A change is written durably before it is acknowledged.
@@ -73,6 +74,9 @@ struct Running {
     raw: Option<String>,
     config: Box<RawValue>,
     hash: String,
+    /// A gateway of an earlier release does not say.
+    #[serde(default, rename = "leftOut")]
+    left_out: LeftOut,
 }
 
 #[derive(Default, Deserialize)]
@@ -117,12 +121,14 @@ fn unpack<T: serde::de::DeserializeOwned>(method: &str, payload: &RawValue) -> R
 }
 
 async fn get(common: &Common, path: Option<&str>, raw: bool) -> Result<(), Failed> {
+    let named = path;
     let path = path.map(segments).transpose()?;
-    let (text, config) = match Client::follow(common, &["config.get"]).await {
+    let (text, config, left_out) = match Client::follow(common, &["config.get"]).await {
         Ok((_, mut client)) => {
             let running = read(&mut client).await?;
             client.close().await;
-            (running.raw, unpack("config.get", &running.config)?)
+            let config = unpack("config.get", &running.config)?;
+            (running.raw, config, running.left_out)
         }
         Err(failed) if offline::is_possible(common, &failed)? => offline::read(common)?,
         Err(failed) => return Err(failed),
@@ -144,6 +150,12 @@ async fn get(common: &Common, path: Option<&str>, raw: bool) -> Result<(), Faile
             Failed::new(Exit::Failed, format!("{walked} is not set"))
                 .next("`gatehouse config get` shows everything that is")
         })?;
+    }
+    if let Some(entry) = named.and_then(|named| left_out.around(named)) {
+        output::remark(&format!(
+            "warning: {} cannot be used and does not act; `gatehouse config validate` says why",
+            escape(entry)
+        ));
     }
     match found {
         Value::String(text) if !common.json => output::line(text),

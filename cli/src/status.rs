@@ -5,6 +5,7 @@
 
 mod each;
 mod failing;
+mod left_out;
 mod model;
 mod page;
 mod start;
@@ -15,6 +16,7 @@ use gatehouse_core::{private, telemetry::escape};
 use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
 
+pub(crate) use self::left_out::LeftOut;
 use self::{
     each::Readiness,
     page::{Process, Report},
@@ -35,12 +37,14 @@ use crate::{
 const ANSWER: Duration = Duration::from_secs(4);
 
 #[derive(Default, Deserialize)]
-#[serde(default)]
+#[serde(default, rename_all = "camelCase")]
 struct Findings {
     issues: Vec<Finding>,
     warnings: Vec<Finding>,
     /// The document.
     config: Value,
+    /// What of it does not act.
+    left_out: LeftOut,
 }
 
 #[derive(Deserialize)]
@@ -227,9 +231,10 @@ fn rest(common: &Common, style: Style, asked: &Asked) -> Result<String, Failed> 
     let findings = asked.configuration.as_ref().ok();
     let findings = findings.and_then(|answer| read::<Findings>("config.get", answer).ok());
     if let Some(findings) = &findings {
-        page.push_str(&model::line(&findings.config, style));
-        page.push_str(&page::endpoints(&findings.config, style));
-        page.push_str(&page::hooks(&findings.config, style));
+        let (config, left_out) = (&findings.config, &findings.left_out);
+        page.push_str(&model::line(config, left_out, style));
+        page.push_str(&page::endpoints(config, left_out, style));
+        page.push_str(&page::hooks(config, left_out, style));
     }
     if asked.gateway.is_own {
         let home = common.home.clone();

@@ -11,6 +11,7 @@ use crate::{
     gateway::{Gateway, within_deadline},
     output,
     service::environment,
+    status::LeftOut,
 };
 
 /// Whether nobody answers because no gateway runs in this home, and there is a file to work on.
@@ -24,7 +25,7 @@ pub(super) fn is_possible(common: &Common, failed: &Failed) -> Result<bool, Fail
 }
 
 /// The document as the file has it.
-pub(super) fn read(common: &Common) -> Result<(Option<String>, Value), Failed> {
+pub(super) fn read(common: &Common) -> Result<(Option<String>, Value, LeftOut), Failed> {
     let (home, env) = (home(common), environment(common));
     let path = home.config.display().to_string();
     let shown = within_deadline(common, move || offline::shown(&home, &env))?;
@@ -39,7 +40,7 @@ pub(super) fn read(common: &Common) -> Result<(Option<String>, Value), Failed> {
     for error in errors {
         output::remark(&format!("error: {error}"));
     }
-    Ok((shown.raw, shown.config))
+    Ok((shown.raw, shown.config, shown.left_out.into_iter().collect()))
 }
 
 /// Changes one key of the file.

@@ -178,7 +178,7 @@ impl Caller {
             ));
         }
         if status.get("enabled").and_then(Value::as_bool) == Some(false) {
-            output::remark("no job runs by itself: cron.enabled is false in the configuration");
+            output::remark("no job runs by itself: cron is off in the configuration (cron.enabled)");
         }
         Ok(())
     }

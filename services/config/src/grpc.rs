@@ -90,6 +90,7 @@ impl ConfigService for Grpc {
             warnings: issues_that(&file.issues, |issue| !issue.is_error()),
             source_config: revision.source().to_string(),
             applied_config_hash: revision.hash().to_owned(),
+            left_out: revision.left_out().places().map(ToString::to_string).collect(),
         }))
     }
 

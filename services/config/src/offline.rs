@@ -36,6 +36,8 @@ pub struct Shown {
     pub hash: String,
     /// What deserves a look, mistakes included.
     pub issues: Vec<Issue>,
+    /// The entries that cannot be used, by their keys.
+    pub left_out: Vec<String>,
 }
 
 /// What a change of the file came to.
@@ -96,11 +98,14 @@ pub fn shown(home: &Home, env: &Env) -> Result<Option<Shown>, ConfigError> {
         .as_ref()
         .map(|(value, found)| redact::redact_text(&raw, found, value));
     let sources = lenient(home, env);
-    let (config, issues) = match Revision::read(&raw, &sources) {
-        Ok(revision) => (revision.shown(), revision.warnings().to_vec()),
+    let (config, issues, left_out) = match Revision::read(&raw, &sources) {
+        Ok(revision) => {
+            let left_out = revision.left_out().places().map(ToString::to_string);
+            (revision.shown(), revision.warnings().to_vec(), left_out.collect())
+        }
         Err(refused) => {
             let written = parsed.map(|(value, _)| redact::redact(&value));
-            (written.unwrap_or_default(), refused.all())
+            (written.unwrap_or_default(), refused.all(), Vec::new())
         }
     };
     Ok(Some(Shown {
@@ -108,6 +113,7 @@ pub fn shown(home: &Home, env: &Env) -> Result<Option<Shown>, ConfigError> {
         config,
         hash: include::look(&raw, &sources.folder).hash,
         issues,
+        left_out,
     }))
 }
 

@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::status::LeftOut;
 
 #[test]
 fn the_page_names_every_service_and_its_revision() {
@@ -89,15 +90,20 @@ fn what_programs_may_ask_is_said_with_what_switches_the_rest_on() {
     let style = Style::plain();
     let on = serde_json::json!({"gateway": {"http": {"endpoints": {"chatCompletions": {"enabled": true}}}}});
 
-    let off = endpoints(&serde_json::Value::Null, style);
+    let off = endpoints(&serde_json::Value::Null, &LeftOut::default(), style);
     assert!(
         off.contains("/v1/chat/completions, /v1/responses, /v1/embeddings off (`gatehouse config set gateway.http.endpoints.chatCompletions.enabled true`"),
         "{off}"
     );
-    let some = endpoints(&on, style);
+    let some = endpoints(&on, &LeftOut::default(), style);
     assert!(
         some.contains("/v1/chat/completions on; /v1/responses, /v1/embeddings off"),
         "{some}"
+    );
+    let left_out = LeftOut::from_iter(["gateway.http".to_owned()]);
+    assert_eq!(
+        endpoints(&on, &left_out, style),
+        "OpenAI-compatible HTTP: off, as gateway.http of the configuration cannot be used (see below)\n"
     );
 }
 
@@ -121,17 +127,40 @@ fn hooks_are_said_to_be_off_or_where_they_are_and_what_opens_them() {
     let style = Style::plain();
     let on = |token: serde_json::Value| serde_json::json!({"hooks": {"enabled": true, "path": "/hooks", "token": token, "mappings": [{}, {}]}});
 
+    let none = LeftOut::default();
     assert!(
-        hooks(&serde_json::Value::Null, style)
+        hooks(&serde_json::Value::Null, &none, style)
             .contains("hooks: off (`gatehouse config set hooks.enabled true`")
     );
-    let open = hooks(&on("__REDACTED__".into()), style);
+    let open = hooks(&on("__REDACTED__".into()), &none, style);
     assert_eq!(
         open,
         "hooks: on at /hooks, 2 mappings, with a token of their own\n"
     );
-    let signed = hooks(&on(serde_json::Value::Null), style);
+    let signed = hooks(&on(serde_json::Value::Null), &none, style);
     assert!(signed.contains("only mappings with a signature"), "{signed}");
+}
+
+#[test]
+fn hooks_that_are_left_out_are_not_said_to_be_on() {
+    let config =
+        serde_json::json!({"hooks": {"enabled": true, "path": "/hooks", "token": "x", "mappings": [{}, {}]}});
+    let told = |left_out: &str| {
+        hooks(
+            &config,
+            &LeftOut::from_iter([left_out.to_owned()]),
+            Style::plain(),
+        )
+    };
+
+    assert_eq!(
+        told("hooks"),
+        "hooks: off, as hooks of the configuration cannot be used (see below)\n"
+    );
+    assert_eq!(
+        told("hooks.mappings[1]"),
+        "hooks: on at /hooks, 1 mapping (1 more cannot be used, see below), with a token of their own\n"
+    );
 }
 
 #[test]

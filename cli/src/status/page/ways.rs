@@ -6,6 +6,7 @@ use serde_json::Value;
 use crate::{
     control::Failing,
     start::{Start, Step},
+    status::LeftOut,
     term::{Ink, Style},
 };
 
@@ -17,7 +18,10 @@ const ENDPOINTS: [(&str, &str); 3] = [
 ];
 
 /// Which endpoints programs may use that know OpenAI's API, and how the others are switched on.
-pub(in crate::status) fn endpoints(config: &Value, style: Style) -> String {
+pub(in crate::status) fn endpoints(config: &Value, left_out: &LeftOut, style: Style) -> String {
+    if let Some(entry) = left_out.around("gateway.http") {
+        return unusable("OpenAI-compatible HTTP", entry, style);
+    }
     let places = config.pointer("/gateway/http/endpoints");
     let of = |on: bool| -> Vec<&str> {
         let is_on = |key: &str| places.and_then(|places| places[key]["enabled"].as_bool()) == Some(true);
@@ -45,7 +49,10 @@ pub(in crate::status) fn endpoints(config: &Value, style: Style) -> String {
 }
 
 /// Whether programs outside may bring events, and where.
-pub(in crate::status) fn hooks(config: &Value, style: Style) -> String {
+pub(in crate::status) fn hooks(config: &Value, left_out: &LeftOut, style: Style) -> String {
+    if let Some(entry) = left_out.around("hooks") {
+        return unusable("hooks", entry, style);
+    }
     let hooks = &config["hooks"];
     if hooks["enabled"].as_bool() != Some(true) {
         return style.paint(
@@ -53,7 +60,9 @@ pub(in crate::status) fn hooks(config: &Value, style: Style) -> String {
             "hooks: off (`gatehouse config set hooks.enabled true` switches them on)\n",
         );
     }
-    let mappings = hooks["mappings"].as_array().map_or(0, Vec::len);
+    let length = |key: &str| hooks[key].as_array().map_or(0, Vec::len);
+    let unused = left_out.items_of("hooks.mappings");
+    let mappings = length("mappings").saturating_sub(unused) + length("presets");
     let path = escape(hooks["path"].as_str().unwrap_or("/hooks"));
     let token = if hooks["token"].is_null() {
         "without a token: only mappings with a signature take anything"
@@ -64,7 +73,25 @@ pub(in crate::status) fn hooks(config: &Value, style: Style) -> String {
         1 => "1 mapping".to_owned(),
         count => format!("{count} mappings"),
     };
-    style.paint(Ink::Dim, &format!("hooks: on at {path}, {mappings}, {token}\n"))
+    let unused = match unused {
+        0 => String::new(),
+        1 => " (1 more cannot be used, see below)".to_owned(),
+        count => format!(" ({count} more cannot be used, see below)"),
+    };
+    let ink = if unused.is_empty() { Ink::Dim } else { Ink::Yellow };
+    style.paint(
+        ink,
+        &format!("hooks: on at {path}, {mappings}{unused}, {token}\n"),
+    )
+}
+
+/// What stands in the document and does not act.
+fn unusable(what: &str, entry: &str, style: Style) -> String {
+    let line = format!(
+        "{what}: off, as {} of the configuration cannot be used (see below)\n",
+        escape(entry)
+    );
+    style.paint(Ink::Yellow, &line)
 }
 
 /// Whether the local network is told of the gateway, as its last start decided, and whether the program that tells it keeps ending.

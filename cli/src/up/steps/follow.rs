@@ -168,7 +168,7 @@ fn channels(listed: &Value) -> String {
 
 fn schedules(status: &GetCronStatusResponse) -> String {
     if !status.enabled {
-        return "no job runs: cron.enabled is false".to_owned();
+        return "no job runs: cron is off (cron.enabled)".to_owned();
     }
     let jobs = match status.jobs {
         0 => "no job".to_owned(),
@@ -228,7 +228,7 @@ mod tests {
         assert_eq!(schedules(&status(true, 0, None)), "no job");
         assert_eq!(
             schedules(&status(false, 3, None)),
-            "no job runs: cron.enabled is false"
+            "no job runs: cron is off (cron.enabled)"
         );
         let next = schedules(&status(true, 2, Some(1_800_000_000_000)));
         assert!(next.starts_with("2 jobs, the next at 2027-01-15"), "{next}");
