@@ -155,11 +155,13 @@ async fn serve(common: &Common, up: &Up, style: Style) -> Result<Order, Failed> 
         began,
         told: &told,
         steps: &steps,
+        services: supervisor.restarts(),
     };
 
     let ended = tokio::select! {
         never = ready.announce() => match never {},
         never = steps::follow(&steps, &home, &plan.expected) => match never {},
+        never = steps::explain(&steps, supervisor.restarts()) => match never {},
         fatal = supervisor.fatal() => steps.hold(steps::step_of(&fatal.name), Err(Failed::new(
             Exit::Configuration,
             format!("{} cannot run with this configuration: {}", fatal.name, fatal.last_line),

@@ -201,13 +201,18 @@ async fn a_damaged_database_is_named_by_status_with_what_to_do() {
 /// What makes a file unusable.
 type Damage = fn(&Path);
 
-/// What a service needs, made unusable while the service is away: the file, and how.
-const BROKEN: [(&str, &str, Damage); 4] = [
-    ("config", "config/devices.db", overwritten),
-    ("session", "session/session.db", a_folder),
-    ("channel-bridge", "channel-bridge/bridge.db", a_folder),
-    ("channel-bridge", "channel-bridge/bridge.db", overwritten),
+/// What a service needs, made unusable while the service is away: the file, how, and the step of the start that waits for it.
+const BROKEN: [(&str, &str, Damage, usize); 5] = [
+    ("config", "config/devices.db", overwritten, 5),
+    ("session", "session/session.db", a_folder, 6),
+    ("session", "session/session.db", emptied, 6),
+    ("channel-bridge", "channel-bridge/bridge.db", a_folder, 4),
+    ("channel-bridge", "channel-bridge/bridge.db", overwritten, 4),
 ];
+
+fn emptied(path: &Path) {
+    fs::write(path, "").expect("it is emptied");
+}
 
 fn overwritten(path: &Path) {
     fs::write(
@@ -229,7 +234,7 @@ fn a_folder(path: &Path) {
 
 #[tokio::test]
 async fn a_file_that_a_service_cannot_use_is_named_by_status_whichever_it_is() {
-    for (service, file, broken) in BROKEN {
+    for (service, file, broken, step) in BROKEN {
         let mut gateway = Gateway::start(&json!({})).await;
         gateway.interrupt().await;
         let path = gateway.path(file);
@@ -245,6 +250,25 @@ async fn a_file_that_a_service_cannot_use_is_named_by_status_whichever_it_is() {
         .await;
 
         assert!(told.contains(service), "{told}");
+        let waiting = until(&format!("the start without {file}"), async || {
+            let output = gateway.run(&["status", "--start", "--json"]).await;
+            let start: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+            let step = start["start"]["steps"][step].clone();
+            step["told"].as_str()?.contains(&name).then_some(step)
+        })
+        .await;
+        assert_eq!(waiting["state"], "waiting", "{waiting}");
+        let log = until("the log to tell that it goes on so", async || {
+            let log = fs::read_to_string(gateway.path("log/gatehouse.log")).ok()?;
+            log.contains(&format!("{service} ends so each time"))
+                .then_some(log)
+        })
+        .await;
+        let last = log.rfind("1/7 configuration").map_or("", |begin| &log[begin..]);
+        let reasons = last
+            .lines()
+            .filter(|line| line.contains(&name) && line.contains("gatehouse: "));
+        assert_eq!(reasons.count(), 1, "{last}");
     }
 }
 

@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use gatehouse_config::Runs;
 use gatehouse_contract::Map;
 use gatehouse_core::{Chain, Home, Service, ServiceSettings, private};
 use serde::Deserialize;
@@ -247,6 +248,15 @@ fn by_this_process(common: &Common, file: &Path) -> Result<Vec<Finding>, Failed>
     };
     let found = gatehouse_config::check_document(&home, &Home::read(&env), &env)
         .map_err(|refusal| Failed::of_lines(Exit::Configuration, &Chain(&refusal).to_string()))?;
+    if found.runs != Runs::File {
+        let mut failed = Failed::new(
+            Exit::Configuration,
+            format!("{} lacks files that it includes:", file.display()),
+        );
+        let mistakes = found.warnings.iter().filter(|issue| issue.is_error());
+        failed.details = mistakes.map(|issue| format!("  {issue}")).collect();
+        return Err(failed.next("put them there, or take the $include out"));
+    }
     let warnings = found.warnings.into_iter().map(|issue| Finding {
         path: issue.path,
         message: issue.message,

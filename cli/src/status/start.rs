@@ -79,7 +79,7 @@ fn row(reached: &Reached) -> Vec<(Option<Ink>, String)> {
     let told = match (&reached.next, reached.exit) {
         (Some(next), Some(exit)) => format!("{} (exit code {exit}); {next}", reached.told),
         (None, Some(exit)) => format!("{} (exit code {exit})", reached.told),
-        _ => reached.told.clone(),
+        (Some(_) | None, None) => reached.told.clone(),
     };
     vec![
         (None, reached.step.number().to_string()),

@@ -98,23 +98,28 @@ pub(super) struct Stop {
     pub(super) failing: watch::Sender<Option<Failing>>,
 }
 
+/// What a service that ends by itself begins its last line with: why, and what to do.
+const REASON: &str = "gatehouse: ";
+
 /// Keeps `program` running until it is asked to stop. Returns when the process is gone.
 pub(super) async fn supervise(program: Program, log: Log, stop: Stop, fatal: mpsc::Sender<Fatal>) {
     let mut pause = RESTART_FIRST;
+    let mut repeats = Repeats::default();
     while !stop.asked.is_cancelled() {
         let born = Instant::now();
         let ended = match start(&program) {
             Ok(child) => {
                 stop.lives.send_modify(|lives| *lives += 1);
-                run_to_end(child, &program, &log, &stop).await
+                run_to_end(child, &program, &log, &stop, repeats.known()).await
             }
             Err(error) => End::Crashed(format!("cannot be started: {error}"), String::new()),
         };
-        let why = match ended {
+        let (why, last_line) = match ended {
             End::Stopped => return,
             End::Again => {
                 stop.failing.send_replace(None);
                 pause = RESTART_FIRST;
+                repeats = Repeats::default();
                 continue;
             }
             End::Misconfigured(last_line) => {
@@ -129,26 +134,58 @@ pub(super) async fn supervise(program: Program, log: Log, stop: Stop, fatal: mps
                 stop.failing.send_replace(Some(Failing {
                     service: program.name.to_string(),
                     why: why.clone(),
-                    last_line,
+                    last_line: last_line.clone(),
                     ended_ms: Clock::system().now_ms(),
                 }));
-                why
+                (why, last_line)
             }
         };
         if born.elapsed() >= HEALTHY_AFTER {
             pause = RESTART_FIRST;
+            repeats = Repeats::default();
         }
-        log.own(&format!(
-            "{} {why}; starting it again in {} ms",
-            program.name,
-            pause.as_millis()
-        ));
+        let (name, within) = (&program.name, program.pause_max.as_secs_f32());
+        match repeats.count(program.kind, &why, last_line) {
+            0 => log.own(&format!("{name} {why}; starting it again in {} ms", pause.as_millis())),
+            1 => log.own(&format!(
+                "{name} ends so each time: it is tried again, at most every {within} s, until that is mended; it is not told again, and \
+                 `gatehouse status` has it"
+            )),
+            _ => {}
+        }
         tokio::select! {
             () = sleep(pause) => {}
             () = stop.again.notified() => {}
             () = stop.asked.cancelled() => return,
         }
         pause = (pause * 2).min(program.pause_max);
+    }
+}
+
+/// Ends that are as the one before: a file that is damaged would fill the log with one sentence.
+#[derive(Debug, Default)]
+struct Repeats {
+    /// How it ended, and what it said.
+    last: Option<(String, String)>,
+    count: u32,
+}
+
+impl Repeats {
+    /// The reason that was told.
+    fn known(&self) -> Option<&str> {
+        self.last.as_ref().map(|(_, said)| said.as_str())
+    }
+
+    /// How many ends in a row were like this one. Only a service that says why it ends is known by that.
+    fn count(&mut self, kind: Kind, why: &str, said: String) -> u32 {
+        let ended = (why.to_owned(), said);
+        let has_reason = kind == Kind::Service && ended.1.starts_with(REASON);
+        self.count = match &self.last {
+            Some(last) if *last == ended => self.count.saturating_add(1),
+            Some(_) | None => 0,
+        };
+        self.last = has_reason.then_some(ended);
+        self.count
     }
 }
 
@@ -174,10 +211,17 @@ fn start(program: &Program) -> std::io::Result<Child> {
         .spawn()
 }
 
-async fn run_to_end(mut child: Child, program: &Program, log: &Log, stop: &Stop) -> End {
+/// `known`: a line that was passed on already when the one before ended by it.
+async fn run_to_end(mut child: Child, program: &Program, log: &Log, stop: &Stop, known: Option<&str>) -> End {
     let outputs = [
-        child.stdout.take().map(|output| pass_on(output, program, log)),
-        child.stderr.take().map(|output| pass_on(output, program, log)),
+        child
+            .stdout
+            .take()
+            .map(|output| pass_on(output, program, log, known)),
+        child
+            .stderr
+            .take()
+            .map(|output| pass_on(output, program, log, known)),
     ];
     // Taken out of the child, because waiting for a child closes the standard input that it still has.
     let mut input = child.stdin.take();
@@ -292,15 +336,20 @@ fn pass_on(
     output: impl AsyncRead + Send + Unpin + 'static,
     program: &Program,
     log: &Log,
+    known: Option<&str>,
 ) -> JoinHandle<String> {
     let (index, name, log) = (program.index, program.name.clone(), log.clone());
+    let known = known.map(str::to_owned);
     tokio::spawn(async move {
         let mut reader = BufReader::new(output);
         let mut last = String::new();
         while let Some(line) = next_line(&mut reader).await {
-            log.service(index, &name, &line);
+            let shown = escape(&line);
+            if known.as_deref() != Some(&*shown) {
+                log.service(index, &name, &line);
+            }
             if !line.trim().is_empty() {
-                last = escape(&line).into_owned();
+                last = shown.into_owned();
             }
         }
         last

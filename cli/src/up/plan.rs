@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use gatehouse_config::Preflight;
+use gatehouse_config::{Preflight, Runs};
 use gatehouse_core::{Env, Home, Service, settings::METRICS_LISTEN};
 
 use tokio::time::{Instant, sleep};
@@ -107,13 +107,21 @@ impl Plan {
             .map(|issue| format!("configuration: {issue}"))
             .collect();
         warnings.extend(checked.open.iter().map(ToString::to_string));
-        if !checked.file_valid {
-            warnings.push(format!(
-                "{} has mistakes: the last valid configuration runs until they are mended",
-                checked.config_path.display()
-            ));
-        }
-        let discovery = Announced::of(checked.mdns, bind, is_container());
+        let path = checked.config_path.display();
+        warnings.extend(match checked.runs {
+            Runs::File => None,
+            Runs::LastValid => Some(format!(
+                "{path} has mistakes: the last valid configuration runs until they are mended"
+            )),
+            Runs::WithoutIncluded => Some(format!(
+                "{path} includes a file that is not there, and no valid configuration is kept: what it says itself runs until the file is \
+                 there, or the $include is taken out"
+            )),
+        });
+        let discovery = match checked.discovery_left_out {
+            true => Announced::Not("what the configuration says of discovery cannot be used"),
+            false => Announced::of(checked.mdns, bind, is_container()),
+        };
         let expected = Expected {
             plugins: checked.plugins,
             discovery: discovery.told(),

@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use gatehouse_core::Clock;
 use tokio::time::{Instant, sleep};
 
 use super::{
@@ -16,6 +17,7 @@ use super::{
     log::Log,
     manager::Manager,
     steps::Steps,
+    supervisor::Restarts,
 };
 use crate::{gateway::TOKEN_FILE, http, start::Step, term::Style};
 
@@ -27,6 +29,9 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// When a person begins to wonder: what is missing is said then, and again each time.
 const NOTICE_EACH: Duration = Duration::from_secs(10);
+
+/// A service that ends at each start has ended within this time: it is tried again after ten seconds at most.
+const AGAIN: Duration = Duration::from_secs(20);
 
 /// How long the services without which messages are taken are waited for: whoever connects at once then misses nothing.
 const ALL_SERVICES_WITHIN: Duration = Duration::from_secs(5);
@@ -57,12 +62,15 @@ pub(super) struct Ready<'a> {
     pub(super) steps: &'a Steps,
     /// The service manager, which waits for it as well.
     pub(super) manager: &'a Manager,
+    /// Who may keep it from being ready.
+    pub(super) services: Restarts,
 }
 
 impl Ready<'_> {
     /// Announces the gateway once it is ready. Never ends.
     pub(super) async fn announce(&self) -> Infallible {
         let mut wondered = self.began;
+        let mut noticed = String::new();
         loop {
             let missing = match self.ask().await {
                 Ok(url) => {
@@ -96,11 +104,32 @@ impl Ready<'_> {
             };
             if wondered.elapsed() >= NOTICE_EACH {
                 wondered = Instant::now();
-                self.log.own(&format!("not ready yet: {missing}"));
+                let missing = self.failing().unwrap_or(missing);
+                // Why a service ends is told once.
+                if noticed != missing {
+                    self.log.own(&format!("not ready yet: {missing}"));
+                    noticed.clone_from(&missing);
+                }
                 self.manager.waits(&missing);
             }
             sleep(PAUSE).await;
         }
+    }
+
+    /// The services that end at each start, if some do.
+    fn failing(&self) -> Option<String> {
+        let now = Clock::system().now_ms();
+        let all = self.services.failing().into_iter();
+        let recent = all.filter(|one| {
+            now.saturating_sub(one.ended_ms) <= i64::try_from(AGAIN.as_millis()).unwrap_or(i64::MAX)
+        });
+        let names: Vec<String> = recent.map(|one| one.service).collect();
+        (!names.is_empty()).then(|| {
+            format!(
+                "{} does not start; `gatehouse status --start` says why",
+                names.join(", ")
+            )
+        })
     }
 
     /// The address of the edge when the gateway is ready, else what is missing.

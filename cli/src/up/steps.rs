@@ -6,17 +6,19 @@
 mod follow;
 
 use std::{
+    convert::Infallible,
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use gatehouse_config::{ConfigError, Migrated, Preflight};
+use gatehouse_config::{ConfigError, Migrated, Preflight, Runs};
 use gatehouse_core::{Chain, Clock, Service};
 use tokio::time::Instant;
 
-use super::log::Log;
+use super::{log::Log, supervisor::Restarts};
 use crate::{
+    control::Failing,
     exit::{Exit, Failed},
     start::{Start, State, Step, bounded},
 };
@@ -89,6 +91,19 @@ impl Steps {
             let told = told.join("; ").replace(":; ", ": ");
             self.reach(step, State::Failed, &told, Some(failed));
         }
+    }
+
+    /// What keeps steps from being done that are a service's: it ends at each start, and says why.
+    pub(super) fn waits_for(&self, failing: &Failing) {
+        let waiting = stands_for(&failing.service);
+        let told = bounded(&format!("{} does not start: {}", failing.service, failing.told()));
+        let mut inner = self.inner();
+        for reached in &mut inner.start.steps {
+            if reached.state == State::Waiting && waiting.contains(&reached.step) {
+                reached.told.clone_from(&told);
+            }
+        }
+        self.keep(&inner);
     }
 
     /// The services are started: what follows takes its time from now.
@@ -175,6 +190,28 @@ impl Steps {
     }
 }
 
+/// Notes why steps wait, as services end. Never ends.
+pub(super) async fn explain(steps: &Steps, mut services: Restarts) -> Infallible {
+    loop {
+        for failing in services.failing() {
+            steps.waits_for(&failing);
+        }
+        services.change().await;
+    }
+}
+
+/// The steps that are not done without a service.
+fn stands_for(service: &str) -> &'static [Step] {
+    match Service::ALL.into_iter().find(|known| known.name() == service) {
+        Some(Service::Config) => &[Step::Plugins, Step::Channels, Step::Sockets, Step::Schedules],
+        Some(Service::ChannelBridge) => &[Step::Channels],
+        Some(Service::Session) => &[Step::Sockets, Step::Schedules],
+        Some(Service::Broadcast) => &[Step::Plugins, Step::Sockets],
+        Some(Service::Edge | Service::Agent) => &[Step::Sockets],
+        None => &[], // the network is told later
+    }
+}
+
 /// The step that a service stands for: where a start ends that it cannot live with.
 pub(super) fn step_of(service: &str) -> Step {
     match Service::ALL.into_iter().find(|known| known.name() == service) {
@@ -197,7 +234,10 @@ fn line(step: Step, state: State, told: &str, took: Duration) -> String {
 fn configuration(found: &Preflight, migrated: Result<Option<Migrated>, ConfigError>) -> String {
     let path = found.config_path.display();
     let read = match found.warnings.len() {
-        _ if !found.file_valid => format!("{path} has mistakes: the last valid one runs"),
+        _ if found.runs == Runs::LastValid => format!("{path} has mistakes: the last valid one runs"),
+        _ if found.runs == Runs::WithoutIncluded => {
+            format!("{path} lacks what it includes, and no valid one is kept: what it says itself runs")
+        }
         0 => format!("read {path}"),
         1 => format!("read {path}, 1 warning"),
         warnings => format!("read {path}, {warnings} warnings"),

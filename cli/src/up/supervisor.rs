@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, collections::BTreeMap, pin::pin, sync::Arc, time::Duration};
 
-use futures::future::join_all;
+use futures::future::{join_all, select_all};
 use tokio::{
     sync::{Notify, mpsc, watch},
     task::JoinHandle,
@@ -155,6 +155,18 @@ impl Restarts {
             .values()
             .filter_map(|(.., failing)| failing.borrow().clone());
         all.collect()
+    }
+
+    /// Waits until a program ends by itself, or is started again on request.
+    pub(super) async fn change(&mut self) {
+        // A program that is not kept running any more changes no more.
+        let kept = self.0.values_mut().map(|(.., failing)| failing);
+        let kept = kept.filter(|failing| failing.has_changed().is_ok());
+        let changes: Vec<_> = kept.map(|failing| Box::pin(failing.changed())).collect();
+        if changes.is_empty() {
+            return std::future::pending().await;
+        }
+        let _ = select_all(changes).await; // of one that ends now, the next look says so
     }
 
     /// Ends a program and waits until its successor is started.

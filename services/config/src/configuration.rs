@@ -34,6 +34,7 @@ mod roster;
 mod tidy;
 mod whole;
 
+pub use self::file::Runs;
 pub(crate) use self::{
     change::{Patch, Patched},
     file::FileState,
@@ -69,6 +70,8 @@ pub(crate) struct Configuration<D = crate::store::Real> {
     includes: Vec<PathBuf>,
     /// Whether the last refusal was for secrets that may come: then the same text is tried again.
     waits: bool,
+    /// What is missing in what runs: files that the document includes. Empty as soon as a whole one runs.
+    absent: Vec<Issue>,
     token: Secret,
     /// The credentials beside the gateway token, and the text that they were read from.
     rows: Vec<Row>,
@@ -88,6 +91,7 @@ impl<D: Disk> Configuration<D> {
             revision,
             file,
             waits,
+            absent,
         } = First::read(text.as_deref(), &store, &sources)?;
         let token = token::of(&revision, &store)?;
         let rows_text = store.read_credentials().map_err(ConfigError::files(format!(
@@ -109,6 +113,7 @@ impl<D: Disk> Configuration<D> {
             includes: seen.as_ref().map(Included::paths).unwrap_or_default(),
             seen: seen.map(|seen| seen.hash),
             waits,
+            absent,
             token,
             rows,
             rows_text,
@@ -118,6 +123,9 @@ impl<D: Disk> Configuration<D> {
 
     /// Saves the running revision for the next start. Not part of [`Configuration::open`]: a mere check writes nothing.
     pub(crate) fn save_running(&self) {
+        if !self.absent.is_empty() {
+            return; // a part of a document is no revision that anybody wants back
+        }
         let running = self.state();
         match self.store.read_last_valid() {
             Ok(Some(last)) if last == running.revision.whole_text() => {}
@@ -171,6 +179,7 @@ impl<D: Disk> Configuration<D> {
         self.seen = Some(revision.hash().to_owned());
         self.includes = revision.included().paths();
         self.waits = revision.left_out().waits();
+        self.absent = Vec::new();
         self.token = token;
         self.state.send_replace(State {
             credentials: table(&self.token, &revision, &self.rows, &self.store),
@@ -213,6 +222,8 @@ struct First {
     file: FileState,
     /// Whether the file lacks nothing but secrets that may come.
     waits: bool,
+    /// Files that the revision includes and that are not there.
+    absent: Vec<Issue>,
 }
 
 impl First {
@@ -241,6 +252,7 @@ impl First {
                     revision,
                     file,
                     waits,
+                    absent: Vec::new(),
                 });
             }
             Err(refused) if refused.only_secrets() => {
@@ -265,18 +277,44 @@ impl First {
             }
             // Nothing ever ran: what the document says itself is better than nothing, and what is missing is said as a mistake.
             _ if refused.only_absent => {
-                let text = text.unwrap_or_default();
-                Revision::read_without_absent(text, sources).map_err(|_| invalid())?
+                let absent = refused.issues.clone();
+                return Self::without_included(text.unwrap_or_default(), absent, store, sources)
+                    .ok_or_else(invalid);
             }
             None | Some(Err(_)) => return Err(invalid()),
         };
         for issue in refused.issues.iter().filter(|issue| issue.is_error()) {
-            tracing::error!(%issue, "the configuration file has a mistake; another revision runs");
+            tracing::error!(%issue, "the configuration file has a mistake; the last valid revision runs until it is mended");
         }
         Ok(Self {
             revision,
             file: FileState::of(text, false, refused.all()),
             waits: !refused.missing.is_empty(),
+            absent: Vec::new(),
+        })
+    }
+
+    /// What a document says itself. `None`: not even that can be used.
+    fn without_included<D: Disk>(
+        text: &str,
+        absent: Vec<Issue>,
+        store: &Store<D>,
+        sources: &Sources,
+    ) -> Option<Self> {
+        let revision = Revision::read_without_absent(text, sources).ok()?;
+        for issue in &absent {
+            tracing::error!(
+                %issue,
+                "the configuration runs without a file that it includes, as no valid revision of it is kept: put the file there, or \
+                 take the $include out"
+            );
+        }
+        let file = FileState::without_included(text, &absent, issues_of(&revision, store));
+        Some(Self {
+            waits: revision.left_out().waits(),
+            revision,
+            file,
+            absent,
         })
     }
 }

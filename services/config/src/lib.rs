@@ -53,6 +53,7 @@ mod token;
 mod watcher;
 
 pub use app::App;
+pub use configuration::Runs;
 pub use devices::SCHEMA as DEVICES_SCHEMA;
 pub use error::Error;
 pub use error::RosterError;

@@ -15,8 +15,9 @@ use gatehouse_document::gateway::{AuthMode, Bind, Gateway};
 
 use crate::{
     app::make_credentials,
-    configuration::{Configuration, sources_of, store_of},
+    configuration::{Configuration, Runs, sources_of, store_of},
     issue::Issue,
+    path::Path as Place,
     refusal::ConfigError,
     revision::Revision,
     secrets,
@@ -40,8 +41,8 @@ pub struct Preflight {
     pub open_door: bool,
     /// How long answers under way may go on when the gateway ends: `gateway.drainSeconds`.
     pub answers: Duration,
-    /// False when the file has mistakes and the last valid revision would run instead.
-    pub file_valid: bool,
+    /// What would run: not what stands in the file where that has mistakes.
+    pub runs: Runs,
     /// Everything that was found, mistakes of the file included.
     pub warnings: Vec<Issue>,
     /// Where the gateway token is: a file that holds it alone, or the configuration file.
@@ -52,6 +53,8 @@ pub struct Preflight {
     pub open: Vec<Open>,
     /// `discovery.mdns.mode`.
     pub mdns: Option<MdnsMode>,
+    /// Whether what the document says of discovery cannot be used, and is off.
+    pub discovery_left_out: bool,
     /// The plugins that are set up.
     pub plugins: BTreeSet<String>,
     /// The environment variables that the document names as secrets: for the config service alone.
@@ -93,7 +96,7 @@ pub fn check_document(home: &Home, real: &Home, env: &Env) -> Result<Preflight, 
         control_ui: gateway.control_ui.enabled,
         open_door: gateway.auth.mode == AuthMode::None,
         answers: plan::answers(Some(gateway.drain_seconds.into())),
-        file_valid: state.file.valid,
+        runs: state.file.runs(),
         warnings,
         token_path: if token_in_config {
             home.config.clone()
@@ -103,6 +106,11 @@ pub fn check_document(home: &Home, real: &Home, env: &Env) -> Result<Preflight, 
         token_in_config,
         open: configuration.store().open_paths(),
         mdns: document.discovery.mdns.mode,
+        discovery_left_out: {
+            let discovery = Place::of(["discovery"]);
+            let mut left_out = state.revision.left_out().places();
+            left_out.any(|place| *place == discovery)
+        },
         plugins: plugins.set_up().map(|(id, _)| id.to_owned()).collect(),
         variables: secrets::named_variables(state.revision.written()),
     })
@@ -116,12 +124,17 @@ pub fn gateway_token(home: &Home, env: &Env) -> Result<Secret, ConfigError> {
     let (store, sources) = (store_of(home), sources_of(home, env));
     let failed = |path: &Path| ConfigError::files(format!("read {}", path.display()));
     let document = store.read_document().map_err(failed(&home.config))?;
-    // As at a start: a document with mistakes leaves the last valid one running.
-    let revision = match document.map(|text| Revision::read(&text, &sources)) {
-        Some(Ok(revision)) => Some(revision),
-        Some(Err(_)) => {
+    // As at a start: a document with mistakes leaves the last valid one running, or what it says itself.
+    let revision = match document
+        .as_deref()
+        .map(|text| (text, Revision::read(text, &sources)))
+    {
+        Some((_, Ok(revision))) => Some(revision),
+        Some((text, Err(refused))) => {
             let last = store.read_last_valid().map_err(failed(&home.config))?;
-            last.and_then(|text| Revision::read(&text, &sources).ok())
+            let last = last.and_then(|text| Revision::read(&text, &sources).ok());
+            let own = || Revision::read_without_absent(text, &sources).ok();
+            last.or_else(|| refused.only_absent.then(own).flatten())
         }
         None => None,
     };

@@ -371,7 +371,11 @@ pub(crate) fn complaint(state: &State) -> Option<String> {
         .find(|issue| issue.is_error())
         .map(ToString::to_string)
         .unwrap_or_default();
-    Some(format!("the configuration file is not taken: {first}"))
+    Some(if state.file.lacks_included {
+        format!("the configuration runs without what it includes: {first}")
+    } else {
+        format!("the configuration file is not taken: {first}")
+    })
 }
 
 /// Waits for a sign, and then until the file is quiet.

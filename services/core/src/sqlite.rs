@@ -217,7 +217,16 @@ impl Database {
     /// # Errors
     /// When another process owns it, when it is newer than this program, or when it cannot be opened.
     pub fn open(path: &Path, migrations: &'static [&'static str]) -> Result<Self, Error> {
-        Self::open_bounded(path, migrations, writer::WAL_BYTES_MAX)
+        let opened = Self::open_bounded(path, migrations, writer::WAL_BYTES_MAX);
+        opened.map_err(|error| match error {
+            // Whoever reads it knows neither which file nor whose.
+            Error::File(error) => Error::Unusable(format!(
+                "{} cannot be opened ({error}): see that it is a file of yours on a disk that is well, or restore a backup with \
+                 `gatehouse restore FILE`",
+                path.display()
+            )),
+            other => other,
+        })
     }
 
     fn open_bounded(

@@ -121,3 +121,30 @@ fn every_service_stands_for_a_step() {
     assert_eq!(step_of("channel-bridge"), Step::Channels);
     assert_eq!(step_of("edge"), Step::Sockets);
 }
+
+#[test]
+fn a_step_that_waits_for_a_service_says_why_it_does_not_start_until_it_is_done() {
+    let (home, steps) = steps();
+    let failing = Failing {
+        service: "session".to_owned(),
+        why: "ended with exit status: 1".to_owned(),
+        last_line: "gatehouse: session: /h/session.db is damaged (it is cut short): restore a backup"
+            .to_owned(),
+        ended_ms: 0,
+    };
+
+    steps.waits_for(&failing);
+    steps.done(Step::Sockets, "clients connect");
+    steps.waits_for(&failing);
+
+    let kept = Start::read(home.path()).unwrap();
+    let told = |step: Step| kept.steps[step.number() - 1].told.as_str();
+    let schedules = told(Step::Schedules);
+    assert!(
+        schedules.starts_with("session does not start: ") && schedules.contains("/h/session.db is damaged"),
+        "{schedules}"
+    );
+    assert_eq!(told(Step::Sockets), "clients connect", "it is done");
+    assert_eq!(told(Step::Channels), "", "the bridge has nothing to do with it");
+    assert_eq!(kept.steps[6].state, State::Waiting);
+}

@@ -223,6 +223,54 @@ async fn a_program_that_cannot_live_is_started_with_growing_pauses() {
     supervisor.stop(&PATIENT, std::future::pending()).await;
 }
 
+/// What a log was told, line by line.
+#[derive(Clone, Default)]
+struct Told(Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl std::io::Write for Told {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Told {
+    fn count(&self, part: &str) -> usize {
+        let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+        text.lines().filter(|line| line.contains(part)).count()
+    }
+}
+
+#[tokio::test]
+async fn what_a_service_says_each_time_it_ends_is_told_once_and_another_reason_again() {
+    let (home, told) = (tempfile::tempdir().unwrap(), Told::default());
+    let text = "echo >> dying.starts; echo 'looks at it' >&2; echo \"gatehouse: $(cat reason) is damaged: restore it\" >&2; exit 1";
+    let dying = script("dying", 0, home.path(), text);
+    fs::write(home.path().join("reason"), "one.db").unwrap();
+    let (log, _writer) = Log::to(told.clone(), Style::plain(), true);
+    let supervisor = Supervisor::start(vec![vec![dying]], &log);
+    let mut restarts = supervisor.restarts();
+    let starts = || read(home.path(), "dying.starts").len();
+    until("some ends", || starts() >= 4).await;
+
+    for once in [
+        "one.db is damaged: restore it",
+        "dying ended with exit status: 1; starting it again",
+        "dying ends so each time",
+    ] {
+        assert_eq!(told.count(once), 1, "{once}");
+    }
+    fs::write(home.path().join("reason"), "two.db").unwrap();
+    until("another reason", || told.count("two.db is damaged") == 1).await;
+    while !restarts.failing().iter().any(|one| one.told().contains("two.db")) {
+        restarts.change().await;
+    }
+    supervisor.stop(&PATIENT, std::future::pending()).await;
+}
+
 #[tokio::test]
 async fn a_wrong_configuration_is_told_with_the_programs_last_word() {
     let home = tempfile::tempdir().unwrap();

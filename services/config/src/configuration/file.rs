@@ -17,12 +17,25 @@ pub(super) const NOT_TEXT: &str = "the file is not UTF-8 text";
 pub(super) const EMPTIED: &str = "the file is empty, or holds nothing but comments; what runs goes on. Put the document back \
                                   (config/history of the data folder has former ones), or write `{}` for the defaults";
 
+/// What a gateway runs with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Runs {
+    /// What stands in the file.
+    File,
+    /// What stood in it when it was valid last.
+    LastValid,
+    /// What stands in the file itself: one that it includes is not there, and no valid revision is kept.
+    WithoutIncluded,
+}
+
 /// The file as it was last seen.
 #[derive(Debug, Clone)]
 pub(crate) struct FileState {
     pub(crate) exists: bool,
     /// Whether what stands in the file runs.
     pub(crate) valid: bool,
+    /// Whether it runs without files that it includes and that are not there.
+    pub(crate) lacks_included: bool,
     /// The text, secrets redacted. `None` when there is no file or when it cannot be read well enough to redact it.
     pub(crate) shown: Option<String>,
     /// The document, secrets redacted.
@@ -36,6 +49,7 @@ impl Default for FileState {
         Self {
             exists: false,
             valid: false,
+            lacks_included: false,
             shown: None,
             parsed,
             issues: Vec::new(),
@@ -44,6 +58,24 @@ impl Default for FileState {
 }
 
 impl FileState {
+    /// What runs while the file is so.
+    pub(crate) fn runs(&self) -> Runs {
+        match (self.valid, self.lacks_included) {
+            (true, _) => Runs::File,
+            (false, true) => Runs::WithoutIncluded,
+            (false, false) => Runs::LastValid,
+        }
+    }
+
+    /// One that runs without files that it includes: `absent` names them.
+    pub(super) fn without_included(text: &str, absent: &[Issue], rest: Vec<Issue>) -> Self {
+        let issues = absent.iter().cloned().chain(rest).collect();
+        Self {
+            lacks_included: true,
+            ..Self::of(Some(text), false, issues)
+        }
+    }
+
     /// `None` for a file that is not text.
     pub(super) fn of(text: Option<&str>, valid: bool, issues: Vec<Issue>) -> Self {
         let read = text.and_then(|text| Some((text, text::parse(text).ok()?)));
@@ -58,6 +90,7 @@ impl FileState {
         Self {
             exists: true,
             valid,
+            lacks_included: false,
             shown,
             parsed,
             issues,

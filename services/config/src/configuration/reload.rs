@@ -150,7 +150,11 @@ impl<D: Disk> Configuration<D> {
         }
         if is_running {
             // It stands in the file again, after a mistake or a removal.
-            let file = FileState::of(Some(&text), true, issues_of(&running, &self.store));
+            let rest = issues_of(&running, &self.store);
+            let file = match self.absent.as_slice() {
+                [] => FileState::of(Some(&text), true, rest),
+                absent => FileState::without_included(&text, absent, rest),
+            };
             if !self.state.borrow().file.valid {
                 self.state.send_modify(|state| state.file = Arc::new(file));
             }

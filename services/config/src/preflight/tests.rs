@@ -18,8 +18,8 @@ fn a_fresh_machine_gets_everything_a_start_needs() {
     let found = preflight(&home, &env).expect("fresh");
 
     assert_eq!(
-        (found.port, found.bind.to_string().as_str(), found.file_valid),
-        (18_789, "127.0.0.1", true)
+        (found.port, found.bind.to_string().as_str(), found.runs),
+        (18_789, "127.0.0.1", Runs::File)
     );
     assert_eq!(found.warnings, []);
     assert!(home.credentials.join("operator").exists() && home.config.exists());
@@ -70,4 +70,34 @@ fn a_token_that_can_be_guessed_is_not_the_one_that_counts() {
         token.expose()
     );
     assert_ne!(token.expose(), "letmein");
+}
+
+#[test]
+fn a_document_without_a_file_that_it_includes_says_what_runs_instead() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (home, env) = home(folder.path());
+    let document = "{gateway: {port: 2000, auth: {token: '${TOKEN}'}}, agents: {$include: './agents.json5'}}";
+    fs::write(&home.config, document).expect("written");
+
+    let first = preflight(&home, &env).expect("what it says itself runs");
+
+    assert_eq!((first.port, first.runs), (2000, Runs::WithoutIncluded));
+    assert!(
+        first
+            .warnings
+            .iter()
+            .any(|issue| issue.message.contains("agents.json5 is not there"))
+    );
+    assert_eq!(
+        gateway_token(&home, &env).expect("written").expose(),
+        "a-token-0123456789",
+        "commands come in while it runs"
+    );
+
+    fs::write(folder.path().join("agents.json5"), "{}").expect("written");
+    assert_eq!(preflight(&home, &env).expect("whole").runs, Runs::File);
+    let configuration = Configuration::open(store_of(&home), sources_of(&home, &env), Clock::system());
+    configuration.expect("valid").save_running();
+    fs::remove_file(folder.path().join("agents.json5")).expect("there");
+    assert_eq!(preflight(&home, &env).expect("it ran").runs, Runs::LastValid);
 }

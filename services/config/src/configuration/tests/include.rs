@@ -99,6 +99,40 @@ fn a_first_start_without_the_files_runs_what_the_document_says_itself_and_says_w
             .iter()
             .any(|issue| issue.is_error() && issue.message.contains("agents.json5 is not there"))
     );
+    let told = crate::registry::complaint(&state).expect("something is missing");
+    assert!(
+        told.starts_with("the configuration runs without what it includes: "),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_part_of_a_document_is_never_the_last_valid_one() {
+    let home = Folder::new(Some(DOCUMENT));
+    for _ in 0..2 {
+        let configuration = home.start(&[]).expect("starts");
+        configuration.save_running();
+        assert_eq!(configuration.state().file.runs(), Runs::WithoutIncluded);
+    }
+
+    let mut configuration = home.start(&[]).expect("starts");
+    let other = home.text().replace("2000", "'many'");
+    fs::write(home.0.path().join("gatehouse.json5"), &other).expect("written");
+    configuration.reload().expect("read");
+    fs::write(home.0.path().join("gatehouse.json5"), DOCUMENT).expect("written");
+    configuration.reload().expect("read");
+    assert_eq!(
+        configuration.state().file.runs(),
+        Runs::WithoutIncluded,
+        "the same text again is not whole either"
+    );
+    home.put("agents.json5", AGENTS);
+    configuration.reload().expect("read");
+    assert_eq!(configuration.state().file.runs(), Runs::File);
+    fs::remove_file(home.0.path().join("agents.json5")).expect("there");
+    drop(configuration);
+    let again = home.start(&[]).expect("the last valid one runs");
+    assert_eq!(again.state().file.runs(), Runs::LastValid);
 }
 
 #[test]

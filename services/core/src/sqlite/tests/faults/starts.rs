@@ -193,3 +193,16 @@ async fn health_names_the_fault_and_what_else_is_missing() {
     fs::remove_file(&path).unwrap();
     until("was deleted").await;
 }
+
+#[tokio::test]
+async fn what_is_no_file_is_named_with_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("items.db");
+    fs::create_dir(&path).unwrap();
+
+    let refused = Database::open(&path, SCHEMA).unwrap_err().to_string();
+
+    for needed in [&*path.to_string_lossy(), "Is a directory", "gatehouse restore"] {
+        assert!(refused.contains(needed), "{needed}: {refused}");
+    }
+}
