@@ -94,6 +94,12 @@ pub(crate) enum Error {
     /// Something that belongs to a message cannot be taken.
     #[error("attachment {} {problem}", index + 1)]
     Attachment { index: usize, problem: String },
+    /// The same of something that no model would be shown, by its place.
+    #[error("{problem}")]
+    MediaNotTaken { path: String, problem: String },
+    /// A program's tool answers what nobody asked.
+    #[error("no call waits for this result: it answers a call of the assistant's last message, once")]
+    ToolCallUnknown { index: usize },
     /// The caller's bytes.
     #[error("is larger than {} MiB: send a smaller one, or raise agents.defaults.mediaMaxMb", bytes_max / (1024 * 1024))]
     MediaTooLarge { bytes_max: u64 },
@@ -166,6 +172,8 @@ impl Error {
             | Self::SeveralFound { .. }
             | Self::Field { .. }
             | Self::Job { .. }
+            | Self::MediaNotTaken { .. }
+            | Self::ToolCallUnknown { .. }
             | Self::Level { .. } => Kind::Invalid,
             Self::Route(RouteError::Key(_)) => Kind::Invalid,
             Self::Route(RouteError::UnknownAgent { .. } | RouteError::Agent(_))
@@ -193,6 +201,17 @@ impl Error {
                     problem: wrong.to_string(),
                 }
             }
+            other => other,
+        }
+    }
+
+    /// The same where the attachments stand somewhere else than beside the message.
+    pub(crate) fn of_attachments(self, path: &str) -> Self {
+        match self {
+            Self::Attachment { index, problem } => Self::MediaNotTaken {
+                path: format!("{path}/{index}"),
+                problem,
+            },
             other => other,
         }
     }
@@ -232,6 +251,8 @@ impl Error {
             Self::Attachment { .. } | Self::MediaTooLarge { .. } | Self::MediaEmpty | Self::MediaGarbled => {
                 "attachment-refused"
             }
+            Self::MediaNotTaken { .. } => "media-not-taken",
+            Self::ToolCallUnknown { .. } => "tool-call-unknown",
             Self::MediaFull => "media-full",
             Self::NoMedia => "media-not-found",
             Self::LinkForged => "link-invalid",
@@ -265,6 +286,10 @@ impl From<Error> for Failure {
                 failure.details.insert("jobId".to_owned(), id);
             }
             Error::Attachment { index, .. } => failure = failure.path(format!("/attachments/{index}")),
+            Error::MediaNotTaken { path, .. } => failure = failure.path(path),
+            Error::ToolCallUnknown { index } => {
+                failure = failure.path(format!("/toolResults/{index}/callId"))
+            }
             _ => {}
         }
         failure

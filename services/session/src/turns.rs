@@ -29,6 +29,7 @@ mod pacing;
 pub(crate) mod program;
 mod progress;
 pub(crate) mod queue;
+mod readable;
 mod run;
 mod runs;
 mod settle;

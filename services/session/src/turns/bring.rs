@@ -8,6 +8,7 @@ use gatehouse_proto::session::v1 as proto;
 use prost::Message as _;
 
 use super::Brought;
+use super::readable::Readable;
 use crate::error::Error;
 use crate::id::EntryId;
 use crate::media::{Attachments, Media};
@@ -33,8 +34,8 @@ pub(super) struct Bringing {
 /// One message of the conversation that it brings.
 #[derive(Debug)]
 pub(super) struct Prior {
-    role: Role,
-    content: Content,
+    pub(super) role: Role,
+    pub(super) content: Content,
     attachments: Attachments,
 }
 
@@ -68,8 +69,14 @@ impl Bringing {
     /// Keeps the media in it, and makes of the rest what is stored.
     ///
     /// # Errors
-    /// When a medium cannot be kept, or it is too much.
-    pub(super) async fn keep(self, media: &Media, bytes_max: u64, now: Timestamp) -> Result<Kept, Error> {
+    /// When a medium cannot be kept or read to no model, or it is too much.
+    pub(super) async fn keep(
+        self,
+        media: &Media,
+        bytes_max: u64,
+        readable: &mut Readable,
+        now: Timestamp,
+    ) -> Result<Kept, Error> {
         let Self {
             mut program,
             history,
@@ -79,7 +86,7 @@ impl Bringing {
             is_forked,
         } = self;
         let mut before = Vec::with_capacity(history.len());
-        for prior in history {
+        for (index, prior) in history.into_iter().enumerate() {
             let Prior {
                 role,
                 content,
@@ -88,7 +95,11 @@ impl Bringing {
             let content = if attachments.is_empty() {
                 content
             } else {
-                attachments.keep(content.words(), media, bytes_max).await?
+                let path = format!("/history/{index}/attachments");
+                let keeping = attachments.keep(content.words(), media, bytes_max);
+                let content = keeping.await.map_err(|error| error.of_attachments(&path))?;
+                readable.check(&content, &path)?;
+                content
             };
             before.push(row(role, &content, now));
             if !goes_on {

@@ -193,9 +193,9 @@ impl Engine {
         followers.begin(run, caller)
     }
 
-    /// Reads what a run writes, from now on.
-    pub(crate) fn tap(&self, run: &RunId) -> Tap {
-        self.shared.events.taps.open(run)
+    /// Reads what a run writes, from now on. `takes_back`: the reader can forget what was said.
+    pub(crate) fn tap(&self, run: &RunId, takes_back: bool) -> Tap {
+        self.shared.events.taps.open(run, takes_back)
     }
 
     /// How many programs read a run.

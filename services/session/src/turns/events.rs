@@ -259,6 +259,11 @@ impl RunEvents {
         self.cumulative(Stream::Assistant, cumulative, &nothing, "", true);
     }
 
+    /// A run that showed something is run again: for programs that read it.
+    pub(super) fn begin_anew(&self) {
+        self.events.taps.begin_anew(&self.id);
+    }
+
     /// For programs that read it.
     pub(super) fn tap(&self, piece: &taps::Piece) {
         self.events.taps.push(&self.id, piece);

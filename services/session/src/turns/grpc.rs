@@ -17,6 +17,7 @@ use super::fingerprint::Fingerprint;
 use super::message::{Message, Surface, not_blank};
 use super::outcome::status;
 use super::queue::QueueMode;
+use super::readable::{Readable, check_results};
 use super::{Admission, Engine, Progress, Reply, Seed, Submitted, TurnState};
 use crate::agents::ModelName;
 use crate::commands::{self, Speaker};
@@ -188,7 +189,16 @@ impl Message {
         let now = engine.now();
         let kept = match self.bringing.take() {
             // Boxed, because most messages bring nothing.
-            Some(bringing) => Box::pin(bringing.keep(engine.media(), policy.media_bytes_max, now)).await?,
+            Some(bringing) => {
+                let mut readable = Readable::by(&policy, &key, model)?;
+                readable.check(&content, "/attachments")?;
+                // A repeat finds its results answered.
+                if engine.stores().turns.find(&self.run).await?.is_none() {
+                    check_results(&bringing, &key, engine.stores()).await?;
+                }
+                let keeping = bringing.keep(engine.media(), policy.media_bytes_max, &mut readable, now);
+                Box::pin(keeping).await?
+            }
             None => Kept::default(),
         };
         let fingerprint = self.fingerprint(&key, &media, &kept).into_bytes();

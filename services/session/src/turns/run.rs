@@ -6,7 +6,7 @@ mod compact;
 mod ending;
 mod hear;
 mod lease;
-mod media;
+pub(super) mod media;
 pub(super) mod notice;
 mod request;
 mod show;
@@ -114,6 +114,8 @@ struct Run {
     summary: Option<Summary>,
     /// What the model that is asked does not see.
     unseen: Option<agent::MediaLeftOut>,
+    /// What a program was told of it.
+    told_unseen: Option<String>,
 }
 
 /// Runs a turn that was leased, to its end. Answers the turn that was begun in the same commit.
@@ -151,6 +153,7 @@ pub(super) async fn run(
         new_thinking: Rewrite::of(&turn),
         summary: Summary::of(&turn),
         unseen: None,
+        told_unseen: None,
         turn,
     };
     match run.answer().await {
@@ -178,6 +181,7 @@ impl Run {
     async fn answer(&mut self) -> Result<Outcome, Error> {
         drop(self.room.order.of(&self.turn.key).await); // behind the message that caused it
         if self.turn.shown > 0 {
+            self.events.begin_anew();
             let turns = &self.room.shared.stores.turns;
             self.earlier = turns.kept_text(&self.turn.run).await?;
             let steps = turns.steps(&self.turn.run).await?;

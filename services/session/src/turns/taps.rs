@@ -29,11 +29,15 @@ pub(crate) enum Piece {
     Thinking(String),
     /// All text of the message so far was thinking.
     WasThinking,
+    /// What the model that is asked is not shown, in words; empty when it is shown everything.
+    Notice(String),
     /// More of a call of one of the program's tools.
     Call(ToolCallDelta),
     /// Why the run is about to end without an answer.
     Failed(FailureKind),
-    /// The answer was begun anew, with other words than before: those cannot be taken back.
+    /// The answer is begun anew. Who can take back what was said gets all of it again, and everybody else what goes on with it.
+    Anew,
+    /// It was begun anew with other words than before: those cannot be taken back.
     Rewritten,
 }
 
@@ -43,6 +47,8 @@ pub(crate) struct Taps(Arc<Mutex<HashMap<RunId, Vec<Arc<Waiting>>>>>);
 
 #[derive(Debug, Default)]
 struct Waiting {
+    /// Whether its reader can forget what was said.
+    takes_back: bool,
     pieces: Mutex<Pieces>,
     rang: Notify,
 }
@@ -67,9 +73,12 @@ impl Taps {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads a run from now on.
-    pub(crate) fn open(&self, run: &RunId) -> Tap {
-        let waiting = Arc::new(Waiting::default());
+    /// Reads a run from now on. `takes_back`: the reader can forget what was said.
+    pub(crate) fn open(&self, run: &RunId, takes_back: bool) -> Tap {
+        let waiting = Arc::new(Waiting {
+            takes_back,
+            ..Waiting::default()
+        });
         self.runs()
             .entry(run.clone())
             .or_default()
@@ -97,6 +106,16 @@ impl Taps {
     pub(super) fn replace(&self, run: &RunId, seq: i64, whole: &str) {
         for waiting in self.runs().get(run).into_iter().flatten() {
             waiting.replace(seq, whole);
+        }
+    }
+
+    /// A run that said something is run again.
+    pub(super) fn begin_anew(&self, run: &RunId) {
+        for waiting in self.runs().get(run).into_iter().flatten() {
+            if waiting.takes_back {
+                waiting.pieces().text.clear();
+            }
+            waiting.push(Piece::Anew);
         }
     }
 
@@ -217,7 +236,7 @@ mod tests {
     #[tokio::test]
     async fn a_reader_gets_each_piece_by_itself_and_one_far_behind_gets_all_words_in_fewer() {
         let (taps, run) = (Taps::default(), RunId::new("r"));
-        let (mut near, mut far) = (taps.open(&run), taps.open(&run));
+        let (mut near, mut far) = (taps.open(&run, false), taps.open(&run, false));
 
         let words = 3 * i64::try_from(WAITING_MAX).unwrap();
         for seq in 0..words {
@@ -240,7 +259,7 @@ mod tests {
     #[test]
     fn an_answer_that_is_begun_anew_goes_on_where_it_says_the_same_and_is_given_up_where_not() {
         let (taps, run) = (Taps::default(), RunId::new("r"));
-        let mut tap = taps.open(&run);
+        let mut tap = taps.open(&run, false);
         taps.push(&run, &text(1, "to be"));
         taps.replace(&run, 2, "to be or");
         taps.replace(&run, 3, "to be or");
@@ -252,9 +271,29 @@ mod tests {
     }
 
     #[test]
+    fn who_can_take_back_what_was_said_gets_all_of_an_answer_that_is_begun_anew() {
+        let (taps, run) = (Taps::default(), RunId::new("r"));
+        let (mut forgets, mut keeps) = (taps.open(&run, true), taps.open(&run, false));
+        taps.push(&run, &text(1, "to be"));
+        taps.begin_anew(&run);
+        taps.replace(&run, 2, "to be or");
+
+        let pieces = |tap: &mut Tap| std::iter::from_fn(|| tap.take()).collect::<Vec<_>>();
+
+        assert_eq!(
+            pieces(&mut forgets),
+            [text(1, "to be"), Piece::Anew, text(2, "to be or")]
+        );
+        assert_eq!(
+            pieces(&mut keeps),
+            [text(1, "to be"), Piece::Anew, text(2, " or")]
+        );
+    }
+
+    #[test]
     fn who_comes_late_reads_no_word_twice() {
         let (taps, run) = (Taps::default(), RunId::new("r"));
-        let mut tap = taps.open(&run);
+        let mut tap = taps.open(&run, false);
         taps.push(&run, &text(4, "b"));
         taps.push(&run, &text(5, "c"));
 

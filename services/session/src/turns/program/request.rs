@@ -35,6 +35,8 @@ pub(super) struct Asked {
     agent: Option<String>,
     key: RunId,
     pub(super) stays: Stays,
+    /// Whether the program can forget what it was told.
+    pub(super) takes_back: bool,
     text: String,
     attachments: Attachments,
     bringing: Bringing,
@@ -86,6 +88,7 @@ impl TryFrom<proto::StreamTurnRequest> for Asked {
             parameters,
             background,
             linger_ms,
+            takes_back,
         } = request;
         let own = match surface.as_deref() {
             None | Some("openai") => "openai",
@@ -131,6 +134,7 @@ impl TryFrom<proto::StreamTurnRequest> for Asked {
             } else {
                 Stays::For(Duration::from_millis(linger))
             },
+            takes_back: takes_back.unwrap_or(false),
             text: if bringing.has_results() {
                 text
             } else {
@@ -170,6 +174,7 @@ impl Asked {
             agent,
             key: _, // the run has it
             stays: _,
+            takes_back: _,
             text,
             attachments,
             mut bringing,

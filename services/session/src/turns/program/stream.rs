@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use futures::{Stream, stream};
-use gatehouse_core::{Caller, Chain};
+use gatehouse_core::{Caller, Chain, Failure, Kind};
 use gatehouse_proto::agent::v1::{FailureKind, ToolCallDelta};
 use gatehouse_proto::session::v1 as proto;
 use tokio::{runtime::Handle, time};
@@ -24,6 +24,13 @@ use crate::viewer::Viewer;
 /// How long an end is waited for at a time; then it is looked at anew.
 const LOOK: Duration = Duration::from_secs(600);
 
+/// What is told when an answer was begun anew and its reader cannot forget the words before.
+const BEGUN_ANEW: &str = "a part of the gateway went away in the middle of the answer, which was begun anew with other words; \
+     ask again with the same idempotency key for the whole of it";
+
+/// What who may ask again is told to wait.
+const COME_BACK: Duration = Duration::from_secs(1);
+
 /// What is told.
 pub(super) type StreamTurnStream =
     Pin<Box<dyn Stream<Item = Result<proto::StreamTurnResponse, Status>> + Send>>;
@@ -37,9 +44,9 @@ pub(super) async fn begin(
     request: proto::StreamTurnRequest,
 ) -> Result<StreamTurnStream, Error> {
     let asked = Asked::try_from(request)?;
-    let stays = asked.stays;
+    let (stays, takes_back) = (asked.stays, asked.takes_back);
     let run = asked.run(engine).await?;
-    let mut tap = engine.tap(&run); // before it can say anything
+    let mut tap = engine.tap(&run, takes_back); // before it can say anything
     let viewer = Viewer::behind(caller.as_ref());
     let message = asked.into_message(engine, &viewer, run.clone()).await?;
     let Submitted { turn, duplicate } = message.submit(engine, caller).await?;
@@ -70,7 +77,10 @@ pub(super) async fn begin(
         tap,
         has_missed: duplicate,
         said: told.len() > 1,
+        takes_back,
+        has_called: false,
         failure: None,
+        is_over: false,
         over: None,
         told: told.into_iter().map(Ok).rev().collect(),
     };
@@ -94,7 +104,13 @@ struct Reading {
     /// Whether it came when something may have been said already.
     has_missed: bool,
     said: bool,
+    /// Whether what was told can be taken back.
+    takes_back: bool,
+    /// Whether a piece of a call was told. Those of an answer that is begun anew would be read as more of them.
+    has_called: bool,
     failure: Option<FailureKind>,
+    /// Nothing more is told.
+    is_over: bool,
     over: Option<Turn>,
     /// What is to be told next, the last one first.
     told: Vec<Result<proto::StreamTurnResponse, Status>>,
@@ -106,7 +122,7 @@ impl Reading {
             if let Some(next) = self.told.pop() {
                 return Some(next);
             }
-            if self.leaves.is_over {
+            if self.is_over {
                 return None;
             }
             if let Some(turn) = &self.over {
@@ -114,6 +130,7 @@ impl Reading {
                     Some(piece) => self.take(piece),
                     None => {
                         let turn = turn.clone();
+                        self.is_over = true;
                         self.leaves.is_over = true;
                         if let Err(error) = self.end(&turn).await {
                             return Some(Err(error.into()));
@@ -129,6 +146,7 @@ impl Reading {
                     Ok(turn) if turn.state.is_terminal() => self.over = Some(turn),
                     Ok(turn) => self.ended = wait(&self.leaves.engine, &turn.run),
                     Err(error) => {
+                        self.is_over = true;
                         self.leaves.is_over = true;
                         return Some(Err(error.into()));
                     }
@@ -153,24 +171,36 @@ impl Reading {
                 thinking: Some(thinking),
                 ..nothing
             },
+            Piece::Notice(notice) => proto::StreamTurnResponse {
+                notice: Some(notice),
+                ..nothing
+            },
             Piece::WasThinking => proto::StreamTurnResponse {
                 text_was_thinking: Some(true),
                 ..nothing
             },
             Piece::Call(call) => {
-                self.said = true;
+                (self.said, self.has_called) = (true, true);
                 call_piece(call)
             }
             Piece::Failed(kind) => {
                 self.failure = Some(kind);
                 return;
             }
-            Piece::Rewritten => {
-                // The run goes on for the screens, and its answer can be asked for by its key.
-                self.leaves.is_over = true;
-                let message = "the gateway was restarted, and the answer was begun anew with other words; ask again with the same \
-                     idempotency key for the whole of it";
-                self.told.push(Err(Status::aborted(message)));
+            Piece::Anew if self.takes_back => {
+                (self.said, self.has_called) = (false, false);
+                proto::StreamTurnResponse {
+                    begun_anew: Some(true),
+                    ..nothing
+                }
+            }
+            Piece::Anew if !self.has_called => return, // what says the same goes on
+            Piece::Anew | Piece::Rewritten => {
+                let told = Failure::new(Kind::Unavailable, BEGUN_ANEW).reason("answer-begun-anew");
+                self.told.push(Err(told.retry_after(COME_BACK).into()));
+                // Who may come back finds the whole answer by the key. For whom nobody waits any more, the run is stopped.
+                self.is_over = true;
+                self.leaves.is_over = self.leaves.stays != Stays::For(Duration::ZERO);
                 return;
             }
         };
@@ -196,8 +226,16 @@ impl Reading {
             end: Some(end),
             ..proto::StreamTurnResponse::default()
         }));
-        let missed = answer.filter(|_| self.has_missed && !self.said && status == "ok");
+        // Who came late may have missed the beginning of a call or of a thought.
+        let has_gap = self.has_missed && (self.takes_back || !self.said);
+        let missed = answer.filter(|_| has_gap && status == "ok");
         self.told.extend(missed.iter().flat_map(whole).rev().map(Ok));
+        if missed.is_some() && self.said {
+            self.told.push(Ok(proto::StreamTurnResponse {
+                begun_anew: Some(true),
+                ..proto::StreamTurnResponse::default()
+            }));
+        }
         Ok(())
     }
 }
@@ -263,6 +301,7 @@ struct Leaves {
     key: SessionKey,
     run: RunId,
     stays: Stays,
+    /// Whether it has ended, or goes on without readers.
     is_over: bool,
 }
 

@@ -10,6 +10,9 @@ use crate::id::RunId;
 use crate::store::TurnState;
 use crate::testing::{Bench, Running, key, until, within};
 
+mod anew;
+mod unread;
+
 fn asks(key: &str, message: &str) -> StreamTurnRequest {
     StreamTurnRequest {
         message: Some(message.to_owned()),

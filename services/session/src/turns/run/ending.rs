@@ -138,13 +138,11 @@ impl Run {
                 let notice = notice::failed(failure, message);
                 self.failed(&mut finish, &shown, &notice, StopReason::Error, answered_by);
             }
-            Outcome::Unreachable | Outcome::Steered => self.failed(
-                &mut finish,
-                &shown,
-                &notice::UNREACHABLE.into(),
-                StopReason::Error,
-                None,
-            ),
+            Outcome::Unreachable | Outcome::Steered => {
+                self.events.tap(&Piece::Failed(FailureKind::Unavailable));
+                let notice = notice::UNREACHABLE.into();
+                self.failed(&mut finish, &shown, &notice, StopReason::Error, None);
+            }
             Outcome::BrokenOff => {
                 if self.give_back().await != GaveBack::Spent {
                     return None;

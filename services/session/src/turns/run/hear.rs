@@ -137,6 +137,7 @@ impl Run {
             .timing(&self.turn.key, Phase::ModelSelected, Some(named));
         let still = |left: &agent::MediaLeftOut| left.provider == provider && left.model == model;
         self.unseen = self.unseen.take().filter(still);
+        self.tell_unseen();
         self.events.tap(&Piece::Model {
             provider: provider.clone(),
             model,

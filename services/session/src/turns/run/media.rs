@@ -8,18 +8,19 @@ use gatehouse_core::{Chain, Content, ForPeople};
 use gatehouse_proto::agent::v1 as agent;
 use gatehouse_proto::agent::v1::{TurnMedia, TurnMessage};
 
+use super::super::taps::Piece;
 use super::Run;
 use crate::answer;
 use crate::media::MediaId;
 
 /// Bytes of all media of one question: with the conversation they fit into one message to the agent service.
-const BYTES_MAX: u64 = 20 * 1024 * 1024;
+pub(in crate::turns) const BYTES_MAX: u64 = 20 * 1024 * 1024;
 
 /// Media of one question: what providers take at once, as a rule.
-const COUNT_MAX: usize = 16;
+pub(in crate::turns) const COUNT_MAX: usize = 16;
 
 /// Bytes of a text that is read to the model: a long letter. Of a longer one it is told the name.
-const TEXT_BYTES_MAX: u64 = 256 * 1024;
+pub(in crate::turns) const TEXT_BYTES_MAX: u64 = 256 * 1024;
 
 /// What a chat is told when the model did not see what was sent.
 const NOT_SEEN: ForPeople =
@@ -79,31 +80,60 @@ impl Run {
         let Some(left) = &self.unseen else {
             return (content, reply);
         };
-        let agent::MediaLeftOut {
-            provider,
-            model,
-            names,
-            unheard,
-            unheard_reason,
-        } = left;
         let (mut content, mut reply) = (content, reply);
-        if !names.is_empty() {
-            content.push(Block::notice(format!(
-                "{provider}/{model} was not shown {}: it is not listed as a model that takes it. Choose one with `input: [\"text\", \
-                 \"image\"]` under models.providers, or add that to this one.",
-                names.join(", ")
-            )));
+        if let Some(words) = not_seen(left) {
+            content.push(Block::notice(words));
             reply = reply.map(|reply| answer::cut_off(reply, NOT_SEEN));
         }
-        if !unheard.is_empty() {
-            content.push(Block::notice(format!(
-                "{} could not be transcribed: {unheard_reason}",
-                unheard.join(", ")
-            )));
+        if let Some(words) = not_heard(left) {
+            content.push(Block::notice(words));
             reply = reply.map(|reply| answer::cut_off(reply, NOT_HEARD));
         }
         (content, reply)
     }
+
+    /// Tells a program what the model that is asked now does not see, or that it sees everything where the one before it did not.
+    pub(super) fn tell_unseen(&mut self) {
+        let words = self.unseen.as_ref().map(|left| {
+            let words = not_seen(left).into_iter().chain(not_heard(left));
+            words.collect::<Vec<_>>().join(" ")
+        });
+        if self.told_unseen != words {
+            self.events.tap(&Piece::Notice(words.clone().unwrap_or_default()));
+            self.told_unseen = words;
+        }
+    }
+}
+
+fn not_seen(left: &agent::MediaLeftOut) -> Option<String> {
+    let agent::MediaLeftOut {
+        provider,
+        model,
+        names,
+        ..
+    } = left;
+    (!names.is_empty()).then(|| {
+        format!(
+            "{provider}/{model} was not shown {}: it is not listed as a model that takes it. Choose one with `input: [\"text\", \
+             \"image\"]` under models.providers, or add that to this one.",
+            names.join(", ")
+        )
+    })
+}
+
+fn not_heard(left: &agent::MediaLeftOut) -> Option<String> {
+    let agent::MediaLeftOut {
+        unheard,
+        unheard_reason,
+        ..
+    } = left;
+    let named = || {
+        format!(
+            "{} could not be transcribed: {unheard_reason}",
+            unheard.join(", ")
+        )
+    };
+    (!unheard.is_empty()).then(named)
 }
 
 /// The media of a message, the newest first.
@@ -120,7 +150,7 @@ fn named(message: &TurnMessage) -> Vec<Media> {
     media.collect()
 }
 
-fn is_text(media: &Media) -> bool {
+pub(in crate::turns) fn is_text(media: &Media) -> bool {
     media.mime_type.as_deref().is_some_and(|mime| {
         mime.starts_with("text/")
             || ["application/json", "application/xml", "application/yaml"].contains(&mime)
