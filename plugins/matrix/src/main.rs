@@ -1,6 +1,6 @@
 //! The process: `gatehouse up` starts it and tells it by its environment where to listen and what its credential is.
 
-use std::{error::Error, path::PathBuf};
+use std::{error::Error, path::PathBuf, process::ExitCode};
 
 use clap::Parser;
 use gatehouse_matrix::channel::{MANIFEST, Matrix};
@@ -29,8 +29,11 @@ struct Arguments {
 }
 
 #[tokio::main(worker_threads = 2)]
-async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
-    let arguments = Arguments::parse();
+async fn main() -> ExitCode {
+    process::ended(serve(Arguments::parse()).await)
+}
+
+async fn serve(arguments: Arguments) -> Result<(), Box<dyn Error + Send + Sync>> {
     process::log(&arguments.log)?;
     let state = process::state(
         arguments.state.as_deref(),

@@ -35,7 +35,6 @@ pub struct Gateway {
 #[error("{about}: {error}")]
 pub struct GatewayError {
     about: String,
-    #[source]
     error: io::Error,
 }
 
@@ -45,7 +44,7 @@ impl Gateway {
     /// # Errors
     /// When one of the two cannot be.
     pub async fn open(&self) -> Result<Server, GatewayError> {
-        let token = fs::read_to_string(&self.token_file).map_err(|error| GatewayError {
+        let token = self.token().map_err(|error| GatewayError {
             about: self.token_file.display().to_string(),
             error,
         })?;
@@ -55,7 +54,22 @@ impl Gateway {
                 about: self.plugin_listen.clone(),
                 error,
             })?;
-        Ok(Server::new(place, Secret::new(&token)))
+        Ok(Server::new(place, token))
+    }
+
+    /// The credential. One that is empty everybody could show.
+    fn token(&self) -> io::Result<Secret> {
+        let text = match fs::read_to_string(&self.token_file) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+            read => read?,
+        };
+        match text.trim() {
+            "" => Err(io::Error::new(
+                io::ErrorKind::NotFound,
+                "there is no credential yet: the gateway makes it once its document has an entry for this plugin under plugins.entries",
+            )),
+            token => Ok(Secret::new(token)),
+        }
     }
 }
 
@@ -152,7 +166,32 @@ impl Server {
 
 #[cfg(test)]
 mod tests {
-    use super::Place;
+    use super::{Gateway, Place};
+
+    #[tokio::test]
+    async fn a_plugin_without_a_credential_serves_nobody_and_says_who_makes_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let token_file = folder.path().join("secret");
+        let gateway = Gateway {
+            plugin_listen: "127.0.0.1:0".to_owned(),
+            token_file: token_file.clone(),
+        };
+
+        let missing = gateway.open().await.expect_err("nobody made it").to_string();
+        std::fs::write(&token_file, "\n").expect("written");
+        let empty = gateway
+            .open()
+            .await
+            .expect_err("everybody could show it")
+            .to_string();
+        std::fs::write(&token_file, "token\n").expect("written");
+
+        for problem in [missing, empty] {
+            let (path, hint) = (token_file.display().to_string(), "plugins.entries");
+            assert!(problem.starts_with(&path) && problem.contains(hint), "{problem}");
+        }
+        gateway.open().await.expect("it has a credential");
+    }
 
     #[tokio::test]
     async fn a_socket_that_an_earlier_process_left_behind_is_taken_over() {

@@ -1,9 +1,12 @@
-//! What every `main` needs: a log that the gateway keeps, the signal that asks for the end, and a folder that is nobody else's.
+//! What every `main` needs: a log that the gateway keeps, the signal that asks for the end, a folder that is nobody else's, and words for why it
+//! cannot go on.
 
 use std::{
+    error::Error,
     fs, io,
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
+    process::ExitCode,
 };
 
 use tokio::signal::unix::{SignalKind, signal};
@@ -20,6 +23,24 @@ pub fn log(filter: &str) -> Result<(), tracing_subscriber::filter::ParseError> {
         .with_ansi(false)
         .init();
     Ok(())
+}
+
+/// The end of a `main`: an error is one line of words on standard error. `main` itself would print it as the code has it.
+#[must_use]
+pub fn ended(result: Result<(), Box<dyn Error + Send + Sync>>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let mut words = error.to_string();
+            let mut cause = error.source();
+            while let Some(error) = cause {
+                words += &format!(": {error}");
+                cause = error.source();
+            }
+            eprintln!("{words}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// Comes when somebody asks for the end: SIGTERM, or Ctrl-C.

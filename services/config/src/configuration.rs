@@ -344,6 +344,7 @@ pub(crate) fn store_of(home: &Home) -> Store {
         home.folder(gatehouse_core::Service::Config),
     )
     .with_private(home.private_paths())
+    .with_credentials(home.credentials.clone())
 }
 
 /// Where an installation's references are looked up.

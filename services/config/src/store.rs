@@ -14,7 +14,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use gatehouse_core::{Secret, Timestamp, private, settings::PLUGIN_TOKENS};
+use gatehouse_core::{
+    Secret, Timestamp, private,
+    settings::{PLUGIN_TOKENS, plugin_token_in},
+};
 
 pub(crate) use disk::{Disk, Real};
 pub use failed::WriteError;
@@ -34,6 +37,8 @@ pub(crate) struct Store<D = Real> {
     disk: D,
     document: PathBuf,
     folder: PathBuf,
+    /// Where plugins may have folders of their own for their credentials.
+    credentials: Option<PathBuf>,
     /// What nobody but the owner may reach.
     private: Vec<PathBuf>,
 }
@@ -45,6 +50,7 @@ impl<D: Disk> Store<D> {
             disk,
             document,
             folder,
+            credentials: None,
             private: Vec::new(),
         }
     }
@@ -52,6 +58,12 @@ impl<D: Disk> Store<D> {
     /// The same, with an eye on what nobody but the owner may reach.
     pub(crate) fn with_private(mut self, paths: Vec<PathBuf>) -> Self {
         self.private = paths;
+        self
+    }
+
+    /// The same, with the folder in which a plugin may have one of its own for its credential.
+    pub(crate) fn with_credentials(mut self, folder: PathBuf) -> Self {
+        self.credentials = Some(folder);
         self
     }
 
@@ -160,14 +172,17 @@ impl<D: Disk> Store<D> {
 
     /// The credential of a plugin. One is made where there is none.
     pub(crate) fn plugin_token(&self, id: &str) -> io::Result<Secret> {
-        let folder = self.folder.join(PLUGIN_TOKENS);
-        let path = folder.join(format!("{id}.token"));
+        let own = self.credentials.as_deref();
+        let path = own.and_then(|credentials| plugin_token_in(credentials, id));
+        let path = path.unwrap_or_else(|| self.folder.join(PLUGIN_TOKENS).join(format!("{id}.token")));
         let kept = self.read_text(&path)?.map(|text| text.trim().to_owned());
         if let Some(token) = kept.filter(|token| !token.is_empty()) {
             return Ok(Secret::new(token));
         }
         let token = Secret::generate();
-        self.disk.create_folder(&folder)?;
+        if let Some(folder) = path.parent() {
+            self.disk.create_folder(folder)?;
+        }
         self.try_replace(&path, format!("{}\n", token.expose()).as_bytes())?;
         Ok(token)
     }

@@ -20,6 +20,17 @@ pub const LOG_FILES_MAX: usize = 5;
 /// In the folder of the config service: the credentials of plugins.
 pub const PLUGIN_TOKENS: &str = "plugins";
 
+/// The file in a folder that is one plugin's own.
+const PLUGIN_SECRET: &str = "secret";
+
+/// The credential of a plugin that has a folder of its own among the credentials: containers mount a volume there, so that a plugin sees its own
+/// alone.
+#[must_use]
+pub fn plugin_token_in(credentials: &Path, id: &str) -> Option<PathBuf> {
+    let own = credentials.join(format!("plugin-{id}"));
+    own.is_dir().then(|| own.join(PLUGIN_SECRET))
+}
+
 /// Where the gateway keeps its files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Home {
@@ -107,9 +118,8 @@ impl Home {
     /// The credential of a plugin, in a file for nobody but the owner. The config service makes it.
     #[must_use]
     pub fn plugin_token(&self, id: &str) -> PathBuf {
-        self.folder(Service::Config)
-            .join(PLUGIN_TOKENS)
-            .join(format!("{id}.token"))
+        let kept = self.folder(Service::Config).join(PLUGIN_TOKENS);
+        plugin_token_in(&self.credentials, id).unwrap_or_else(|| kept.join(format!("{id}.token")))
     }
 
     /// Where a plugin listens whose entry names no place.

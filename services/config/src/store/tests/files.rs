@@ -92,3 +92,31 @@ fn a_last_valid_copy_that_was_touched_is_not_believed() {
 
     assert_eq!(store.read_last_valid().expect("alive"), None);
 }
+
+#[test]
+fn the_credential_of_a_plugin_is_in_a_folder_of_its_own_where_there_is_one() {
+    let home = tempfile::tempdir().expect("a folder");
+    let credentials = home.path().join("credential");
+    std::fs::create_dir_all(credentials.join("plugin-matrix")).expect("a folder");
+    let store = Store::new(
+        Real,
+        home.path().join("gatehouse.json5"),
+        home.path().join("config"),
+    )
+    .with_credentials(credentials.clone());
+
+    let (own, beside) = (store.plugin_token("matrix"), store.plugin_token("kitchen"));
+
+    let kept = |path: PathBuf| std::fs::read_to_string(path).expect("there").trim().to_owned();
+    assert_eq!(
+        kept(credentials.join("plugin-matrix/secret")),
+        own.expect("made").expose()
+    );
+    assert_eq!(
+        kept(home.path().join("config/plugins/kitchen.token")),
+        beside.expect("made").expose()
+    );
+    assert!(!home.path().join("config/plugins/matrix.token").exists());
+    let again = store.plugin_token("matrix").expect("kept");
+    assert_eq!(again.expose(), kept(credentials.join("plugin-matrix/secret")));
+}
