@@ -167,7 +167,7 @@ pub(crate) enum Unknown {
 }
 
 /// A call that is ready to be made.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Call {
     pub(crate) method: Arc<Method>,
     /// The request as the service reads it.

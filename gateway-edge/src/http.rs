@@ -9,12 +9,14 @@ use hyper::{Request, body::Incoming};
 use tower::ServiceExt;
 
 pub(crate) use self::context::Http;
-use self::socket::Socket;
+use self::{doors::Door, socket::Socket};
 
 mod bearer;
 mod body;
 pub(crate) mod calls;
 mod context;
+mod doors;
+mod fields;
 mod guard;
 pub(crate) mod hooks;
 mod intake;
@@ -64,6 +66,11 @@ impl Server {
     }
 
     async fn answer(&self, request: Request<Body>, socket: Arc<Socket>) -> Response {
+        let door = Door::of(&self.http, request.uri().path());
+        door.shaped(self.answer_plainly(request, socket).await)
+    }
+
+    async fn answer_plainly(&self, request: Request<Body>, socket: Arc<Socket>) -> Response {
         let mut request = hooks::marked(&self.http, openai::models::with_plain_path(request));
         match guard::admit(&self.http, socket.ends, request.uri(), request.headers()) {
             Ok(()) if is_ours(request.uri().path()) => {

@@ -182,14 +182,40 @@ test("openai: a picture reaches a model that sees, byte for byte, and an address
   assert.equal(parts.find((part) => part.type === "image_url").image_url.url, PIXEL);
 
   const fetched = [{ type: "image_url", image_url: { url: "http://127.0.0.1:1/a.png" } }];
-  await assert.rejects(openai.chat.completions.create({ model: "openclaw", messages: user(fetched) }), { status: 400, code: "image_url_not_fetched", param: "messages/0/content/0" });
+  await assert.rejects(openai.chat.completions.create({ model: "openclaw", messages: user(fetched) }), { status: 400, code: "image_url_not_fetched", param: "messages[0].content[0].image_url.url" });
+});
+
+test("openai: what no model would read is refused by its place, and the model is asked nothing", async () => {
+  const requests = model.requests.length;
+  const chat = (messages, more) => openai.chat.completions.create({ model: "openclaw", messages, ...more });
+  const [text, url] = [{ type: "text", text: "see" }, "messages[0].content[1].image_url.url"];
+  for (const broken of ["data:image/png;base64,", "data:image/png;base64,aGVsbG8=", "data:image/png,raw", PIXEL.slice(0, 40)]) {
+    await assert.rejects(chat(user([text, { type: "image_url", image_url: { url: broken } }])), { status: 400, type: "invalid_request_error", param: url }, broken);
+  }
+  const wave = Buffer.from("RIFF\x24\0\0\0WAVEfmt ").toString("base64");
+  for (const data of ["", "aGVsbG8=", wave]) {
+    const part = { type: "input_audio", input_audio: { data, format: "wav" } };
+    await assert.rejects(chat(user([text, part])), { status: 400, param: "messages[0].content[1].input_audio.data" }, data);
+  }
+  const orphan = [...user("hi"), { role: "tool", tool_call_id: "c1", content: "x" }];
+  for (const messages of [orphan, [...orphan, ...user("well?")]]) {
+    await assert.rejects(chat(messages), { status: 400, code: "tool_call_not_found", param: "messages[1].tool_call_id" });
+  }
+  const output = { type: "function_call_output", call_id: "c1", output: "x" };
+  await assert.rejects(openai.responses.create({ model: "openclaw", input: [...user("hi"), output] }), { status: 400, param: "input[1].call_id" });
+  const before = await openai.responses.create({ model: "openclaw", input: "hi" });
+  await assert.rejects(openai.responses.create({ model: "openclaw", previous_response_id: before.id, input: [output] }), { status: 400, code: "tool_call_not_found", param: "input[0].call_id" });
+  await assert.rejects(openai.responses.create({ model: "openclaw", input: "hi", prompt: { id: "p" } }), { status: 400, param: "prompt" });
+  await assert.rejects(chat(user("hi"), { logprobs: true, top_logprobs: 2 }), { status: 400, code: "unsupported_parameter", param: "logprobs" });
+  await assert.rejects(chat(user("x".repeat(1024 * 1024 + 1))), { status: 400, param: "messages[0].content" });
+  assert.equal(model.requests.length, requests + 1);
 });
 
 test("openai: what goes wrong has a status, a code and the parameter", async () => {
   const create = (more, options) => openai.chat.completions.create({ model: "openclaw", messages: user("hi"), ...more }, options);
   await assert.rejects(create({ model: "gpt-5" }), { status: 400, code: "model_not_found", param: "model" });
   await assert.rejects(create({ model: "openclaw/nobody" }), { status: 400, code: "model_not_found", param: "model" });
-  await assert.rejects(create({}, { headers: { "x-openclaw-session-key": "subagent:x" } }), { status: 400, param: "sessionKey" });
+  await assert.rejects(create({}, { headers: { "x-openclaw-session-key": "subagent:x" } }), { status: 400, param: "x-openclaw-session-key" });
   await assert.rejects(client({ apiKey: "wrong" }).chat.completions.create({ model: "openclaw", messages: user("hi") }), { status: 401, code: "invalid_api_key" });
   const reader = create({}, { headers: { "x-openclaw-scopes": "operator.read" } });
   await assert.rejects(reader, (error) => error.status === 403 && error.code === "missing_scope" && error.error.details.missingScope === "operator.write");

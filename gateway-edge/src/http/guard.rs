@@ -15,8 +15,7 @@ use tokio::time::timeout;
 use super::{
     bearer,
     context::Http,
-    openai,
-    policy::{Auth, Policy, Refusals, Time},
+    policy::{Auth, Policy, Time},
     respond::{Refused, plain, refusal, refuse, too_large},
     socket::{Ends, Socket},
     upgrade::wants_upgrade,
@@ -63,9 +62,6 @@ pub(super) async fn enforce(
             Time::OfMethod => next.run(request).await,
         },
     };
-    if policy.refusals == Refusals::OpenAi {
-        response = openai::refusal::shaped(response);
-    }
     let csp = HeaderValue::from_static(policy.csp);
     let headers = response.headers_mut();
     headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(csp);

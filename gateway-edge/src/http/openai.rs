@@ -10,13 +10,18 @@ mod calls;
 pub(super) mod chat;
 mod driver;
 pub(super) mod embeddings;
+mod media;
 mod messages;
 pub(super) mod models;
 mod params;
+mod parts;
+mod places;
 pub(super) mod refusal;
 pub(super) mod responses;
 mod sse;
+mod steering;
 mod target;
+mod teller;
 mod turn;
 
 pub(super) use self::turn::ask;

@@ -12,17 +12,6 @@ pub(super) struct Policy {
     pub(super) time_max: Time,
     /// What a page of this route may load.
     pub(super) csp: &'static str,
-    /// In which form it says why not.
-    pub(super) refusals: Refusals,
-}
-
-/// In which form a route says why not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Refusals {
-    /// As in a frame.
-    Own,
-    /// As OpenAI's API does.
-    OpenAi,
 }
 
 /// Who may use a route.

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{body::Body, response::Response};
 use bytes::Bytes;
+use gatehouse_core::Kind;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Serialize;
 
@@ -23,13 +24,22 @@ pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Response {
     respond(status, "application/json", to_bytes(value))
 }
 
-/// An answer in plain words.
+/// An answer in plain words. A door for programs says it in its own form.
 pub(crate) fn plain(status: StatusCode, message: &'static str) -> Response {
-    respond(
+    let mut response = respond(
         status,
         "text/plain; charset=utf-8",
         Bytes::from(format!("{message}\n")),
-    )
+    );
+    let (kind, code) = match status {
+        StatusCode::NOT_FOUND => (Kind::NotFound, "NOTHING_HERE"),
+        StatusCode::METHOD_NOT_ALLOWED => (Kind::Invalid, "METHOD_NOT_ALLOWED"),
+        StatusCode::SERVICE_UNAVAILABLE => (Kind::Unavailable, "UNAVAILABLE"),
+        _ => (Kind::Invalid, "REQUEST_INVALID"),
+    };
+    let refusal = Refusal::new(kind, message).detail("code", code);
+    response.extensions_mut().insert(Arc::new(refusal));
+    response
 }
 
 pub(crate) fn respond(status: StatusCode, kind: &'static str, body: impl Into<Body>) -> Response {

@@ -15,7 +15,7 @@ use axum::{
 use super::{
     context::Http,
     guard, hooks, media, openai, page, pages, plugin,
-    policy::{Auth, Policy, Refusals, Time},
+    policy::{Auth, Policy, Time},
     respond::{CSP_NOTHING, not_allowed},
     rpc, tools, ui, upgrade, webhook,
 };
@@ -29,7 +29,6 @@ const PAGE: Policy = Policy {
     body_max: 0,
     time_max: Time::Within(Duration::from_secs(5)),
     csp: CSP_NOTHING,
-    refusals: Refusals::Own,
 };
 
 const SOCKET: Policy = Policy {
@@ -55,7 +54,6 @@ const WEBHOOK: Policy = Policy {
     // The head has 2 s, the bridge 10, and a megabyte at 8 KiB a second takes 130.
     time_max: Time::Within(Duration::from_secs(150)),
     csp: CSP_NOTHING,
-    refusals: Refusals::Own,
 };
 
 /// The session service says how large a body may be; the handler bounds the time of each step.
@@ -64,7 +62,6 @@ const HOOK: Policy = Policy {
     body_max: PAYLOAD_MAX,
     time_max: Time::OfMethod,
     csp: CSP_NOTHING,
-    refusals: Refusals::Own,
 };
 
 const CALL: Policy = Policy {
@@ -72,19 +69,10 @@ const CALL: Policy = Policy {
     body_max: PAYLOAD_MAX,
     time_max: Time::OfMethod,
     csp: CSP_NOTHING,
-    refusals: Refusals::Own,
 };
 
-/// What programs ask that speak OpenAI's API.
-const PROGRAM: Policy = Policy {
-    refusals: Refusals::OpenAi,
-    ..CALL
-};
-
-const PROGRAM_READS: Policy = Policy {
-    body_max: 0,
-    ..PROGRAM
-};
+/// The same without a body.
+const CALL_READS: Policy = Policy { body_max: 0, ..CALL };
 
 /// What comes first is there in seconds; the rest comes as fast as it is read.
 const MEDIUM: Policy = Policy {
@@ -99,7 +87,6 @@ const PLUGIN: Policy = Policy {
     body_max: plugin::BODY_MAX,
     time_max: Time::OfMethod,
     csp: plugin::CSP,
-    refusals: Refusals::Own,
 };
 
 const READ: &str = "GET, HEAD";
@@ -132,20 +119,14 @@ static ROUTES: [(&str, &str, Policy, Serve); 23] = [
         plugin::methods()
     }),
     ("/rpc/{method}", "POST", CALL, || post(rpc::serve)),
-    ("/v1/models", READ, PROGRAM_READS, || get(openai::models::list)),
-    ("/v1/models/{*id}", READ, PROGRAM_READS, || {
+    ("/v1/models", READ, CALL_READS, || get(openai::models::list)),
+    ("/v1/models/{*id}", READ, CALL_READS, || {
         get(openai::models::describe)
     }),
-    ("/v1/chat/completions", "POST", PROGRAM, || {
-        post(openai::chat::serve)
-    }),
-    ("/v1/embeddings", "POST", PROGRAM, || {
-        post(openai::embeddings::serve)
-    }),
-    ("/tools/invoke", "POST", PROGRAM, || post(tools::invoke)),
-    ("/v1/responses", "POST", PROGRAM, || {
-        post(openai::responses::serve)
-    }),
+    ("/v1/chat/completions", "POST", CALL, || post(openai::chat::serve)),
+    ("/v1/embeddings", "POST", CALL, || post(openai::embeddings::serve)),
+    ("/tools/invoke", "POST", CALL, || post(tools::invoke)),
+    ("/v1/responses", "POST", CALL, || post(openai::responses::serve)),
 ];
 
 /// The table as a router.

@@ -13,12 +13,12 @@ use axum::{
 };
 use gatehouse_core::Kind;
 use http::{HeaderMap, StatusCode};
-use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{
     bearer::Known,
     context::Http,
+    fields::{Fields, param},
     intake::{self, NotCalled, counted_bytes},
     openai::ask,
     respond::respond,
@@ -46,17 +46,13 @@ const CRON: [(&str, &str); 8] = [
     ("wake", "wake"),
 ];
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+/// What a client asks.
+#[derive(Debug, Default)]
 struct Invocation {
     tool: String,
-    #[serde(default)]
     action: Option<String>,
-    #[serde(default)]
     args: Map<String, Value>,
-    #[serde(default)]
     session_key: Option<String>,
-    #[serde(default)]
     dry_run: bool,
 }
 
@@ -68,6 +64,17 @@ struct Meant {
 }
 
 impl Invocation {
+    fn read(body: &[u8]) -> Result<Self, Refusal> {
+        let mut fields = Fields::of_body(body)?;
+        Ok(Self {
+            tool: fields.needed_text("tool")?,
+            action: fields.text("action")?,
+            args: fields.object("args")?.map(Fields::left).unwrap_or_default(),
+            session_key: fields.text("sessionKey")?,
+            dry_run: fields.flag("dryRun")?.unwrap_or(false),
+        })
+    }
+
     fn meant(self) -> Result<Meant, Refusal> {
         let Self {
             tool,
@@ -142,15 +149,26 @@ async fn used(
     let permit = || http.calls.enter_program();
     let (body, mut under_way) = intake::take(http, socket, known, headers, body, permit).await?;
     under_way.will_read(body.len())?;
-    let invocation: Invocation = serde_json::from_slice(&body).map_err(|error| {
-        Refusal::invalid(format!("the body cannot be read: {error}")).detail("code", "BODY_INVALID")
-    })?;
+    let invocation = Invocation::read(&body)?;
     let Meant { method, params } = invocation.meant()?;
-    let payload = ask(http, socket, known, method, Value::Object(params).to_string()).await?;
+    let asking = ask(http, socket, known, method, Value::Object(params).to_string());
+    let payload = asking.await.map_err(of_args)?;
     let text = String::from_utf8(payload.to_vec()).map_err(|_| call::internal())?;
     let told = json!({"ok": true, "result": {"content": [{"type": "text", "text": text}]}});
     let bytes = counted_bytes(&http.edge, socket, told.to_string().into())?;
     Ok(respond(StatusCode::OK, "application/json", bytes))
+}
+
+/// What is wrong with a parameter of the method is wrong with an argument of the tool.
+fn of_args(mut refusal: Refusal) -> Refusal {
+    let Some(path) = refusal.details.get("path").and_then(Value::as_str) else {
+        return refusal;
+    };
+    let place = format!("/args{path}");
+    if let Some((_, problem)) = refusal.message.split_once(&format!("at {path}: ")) {
+        refusal.message = format!("`{}` {problem}", param(&place)).into();
+    }
+    refusal.detail("path", place)
 }
 
 #[cfg(test)]
@@ -160,7 +178,7 @@ mod tests {
     use super::*;
 
     fn meant(invocation: Value) -> Result<(&'static str, Value), Refusal> {
-        let invocation: Invocation = serde_json::from_value(invocation).unwrap();
+        let invocation = Invocation::read(invocation.to_string().as_bytes()).unwrap();
         let Meant { method, params } = invocation.meant()?;
         Ok((method, Value::Object(params)))
     }

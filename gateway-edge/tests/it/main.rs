@@ -16,6 +16,8 @@ mod behind;
 #[cfg(test)]
 mod control_ui;
 #[cfg(test)]
+mod doors;
+#[cfg(test)]
 mod events;
 #[cfg(test)]
 mod handshake;

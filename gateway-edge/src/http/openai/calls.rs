@@ -11,7 +11,7 @@ pub(super) struct Call {
 }
 
 /// All of them, in the order in which the model numbers them.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Calls(Vec<Call>);
 
 impl Calls {

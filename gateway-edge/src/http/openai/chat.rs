@@ -4,58 +4,33 @@ mod answer;
 
 use std::sync::Arc;
 
+use self::answer::Chat;
+use super::{
+    driver::{self, Asked, Endpoint},
+    enabled,
+    messages::{self, Custom},
+    params::Params,
+    steering,
+    target::{Name, Target},
+};
+use crate::{
+    error::Refusal,
+    http::{
+        bearer::Known,
+        context::Http,
+        fields::{Fields, without_effect, wrong},
+        socket::Socket,
+    },
+};
 use axum::{
     Extension,
     extract::{Request as HttpRequest, State},
     response::Response,
 };
 use http::HeaderMap;
-use serde::Deserialize;
-use serde_json::{Map, Value};
-
-use self::answer::Chat;
-use super::{
-    driver::{self, Asked, Endpoint, parse},
-    enabled, messages,
-    params::Params,
-    target::{Name, Target, wrong},
-    turn,
-};
-use crate::{
-    error::Refusal,
-    http::{bearer::Known, context::Http, socket::Socket},
-};
 
 /// How long the session of a call that names none is kept: for a day people can look at what was asked.
 const KEEP_MS: u64 = 24 * 60 * 60 * 1000;
-
-/// What a client asks.
-#[derive(Debug, Deserialize)]
-struct Request {
-    model: String,
-    messages: Vec<messages::Message>,
-    #[serde(default)]
-    stream: Option<bool>,
-    #[serde(default)]
-    stream_options: Option<StreamOptions>,
-    #[serde(default)]
-    user: Option<String>,
-    #[serde(default)]
-    tools: Option<Vec<Value>>,
-    #[serde(default)]
-    n: Option<u64>,
-    /// Ours: the run goes on when the client is gone.
-    #[serde(default)]
-    background: Option<bool>,
-    #[serde(flatten)]
-    other: Map<String, Value>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct StreamOptions {
-    include_usage: Option<bool>,
-}
 
 /// Answers a request whose sender is known.
 pub(in crate::http) async fn serve(
@@ -82,53 +57,86 @@ impl Endpoint for Completions {
     }
 
     fn read(body: &[u8], headers: &HeaderMap, name: &Name, now_s: i64) -> Result<Asked<Chat>, Refusal> {
-        let request: Request = parse(body)?;
-        let Request {
-            model,
-            messages,
-            stream,
-            stream_options,
-            user,
-            tools,
-            n,
-            background,
-            other,
-        } = request;
+        let mut fields = Fields::of_body(body)?;
+        let model = fields.needed_text("model")?;
         let target = Target::read(&model, headers)?;
-        if n.is_some_and(|n| n != 1) {
-            return Err(wrong(
-                "/n",
-                "one answer is written for each request: `n` has to be 1",
-            ));
-        }
-        if other.contains_key("functions") || other.contains_key("function_call") {
-            return Err(wrong(
-                "/functions",
-                "this form is over: use `tools` and `tool_choice`",
-            ));
-        }
+        refuse(&mut fields)?;
+        let place = fields.place("messages");
+        let messages = fields.list("messages")?.ok_or_else(|| fields.lacks("messages"))?;
+        let streams = fields.flag("stream")?.unwrap_or(false);
+        let usage = match fields.object("stream_options")? {
+            Some(mut options) => options.flag("include_usage")?.unwrap_or(false),
+            None => false,
+        };
+        let user = fields.text("user")?.filter(|user| !user.trim().is_empty());
+        let tools = fields.list("tools")?.unwrap_or_default();
+        let background = fields.flag("background")?;
+        steering::metadata(&mut fields)?;
+        let mut unknown = Vec::new();
+        let parameters = steering::parameters(fields.left(), &mut unknown)?;
+        let custom = Custom {
+            is_loose: false,
+            has_session: user.is_some() || target.session_key.is_some(),
+        };
+        let said = messages::read(messages::of_chat(messages, &place)?, &place, custom)?;
         let mut params = Params::of(name, target);
-        params.say(messages::read(messages)?);
+        let places = params.say(said);
         params.put("surface", Some("openai"));
         params.put("keepMs", Some(KEEP_MS));
-        params.put("user", user.filter(|user| !user.trim().is_empty()));
-        params.put("tools", messages::tools(tools.unwrap_or_default())?);
-        params.put("parameters", turn::parameters(&other));
+        params.put("user", user);
+        params.put("tools", messages::tools(tools)?);
+        params.put("parameters", parameters);
         params.put("background", background);
-        let usage = stream_options.unwrap_or_default().include_usage.unwrap_or(false);
+        params.put("takesBack", (!streams).then_some(true));
         Ok(Asked {
             form: Chat::new(name.id.clone(), model, now_s, usage),
-            streams: stream.unwrap_or(false),
+            streams,
+            in_background: background.unwrap_or(false),
             params: params.into_text(),
+            places,
+            unknown,
         })
     }
 }
 
+/// Refuses what is asked for and not done here.
+fn refuse(fields: &mut Fields) -> Result<(), Refusal> {
+    if fields.count("n")?.is_some_and(|n| n != 1) {
+        let message = "one answer is written for each request: `n` has to be 1";
+        return Err(wrong("/n", message).detail("code", "unsupported_value"));
+    }
+    for name in ["functions", "function_call"] {
+        if fields.take(name).is_some() {
+            let message = "this form is over: use `tools` and `tool_choice`";
+            return Err(wrong(&fields.place(name), message).detail("code", "unsupported_parameter"));
+        }
+    }
+    if fields.flag("logprobs")? == Some(true) {
+        let why = "no probabilities of tokens come with an answer";
+        return Err(without_effect(&fields.place("logprobs"), why));
+    }
+    steering::refuse_without_effect(fields)?;
+    let modalities = fields.list("modalities")?.unwrap_or_default();
+    if let Some(index) = modalities.iter().position(|modality| modality != "text") {
+        let why = "answers are texts";
+        return Err(without_effect(&format!("/modalities/{index}"), why));
+    }
+    for (name, why) in [
+        ("audio", "answers are texts"),
+        ("web_search_options", "no model searches the web here"),
+    ] {
+        if fields.take(name).is_some() {
+            return Err(without_effect(&fields.place(name), why));
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
-    use super::*;
+    use super::{super::turn, *};
 
     fn params(body: &Value) -> Result<(bool, Value), Refusal> {
         let name = Name {
@@ -181,10 +189,42 @@ mod tests {
                 "tools",
             ),
             (json!({"model": "openclaw"}), "messages"),
-            (json!([]), "cannot be read"),
+            (json!([]), "a JSON object"),
         ] {
             let refused = params(&body).err().unwrap();
             assert!(refused.message.contains(part), "{refused:?}");
         }
+    }
+
+    #[test]
+    fn what_would_have_no_effect_or_is_of_another_type_is_named() {
+        for (name, value, path) in [
+            ("logprobs", json!(true), "/logprobs"),
+            ("top_logprobs", json!(2), "/top_logprobs"),
+            ("modalities", json!(["text", "audio"]), "/modalities/1"),
+            ("audio", json!({"voice": "x"}), "/audio"),
+            ("web_search_options", json!({}), "/web_search_options"),
+            ("metadata", json!([1]), "/metadata"),
+            ("stream", json!("yes"), "/stream"),
+            (
+                "stream_options",
+                json!({"include_usage": 1}),
+                "/stream_options/include_usage",
+            ),
+            ("messages", json!("hi"), "/messages"),
+            ("messages", json!(["hi"]), "/messages/0"),
+            ("tools", json!({}), "/tools"),
+            ("temperature", json!("hot"), "/temperature"),
+        ] {
+            let mut body = json!({"model": "openclaw", "messages": [{"role": "user", "content": "hi"}]});
+            body[name] = value;
+            let refused = params(&body).err().unwrap();
+            assert_eq!(refused.details["path"], path, "{refused:?}");
+        }
+        let harmless = json!({
+            "model": "openclaw", "messages": [{"role": "user", "content": "hi"}], "logprobs": false, "top_logprobs": 0,
+            "modalities": ["text"], "metadata": {"a": "b"}, "audio": null, "store": false, "keep_alive": "5m",
+        });
+        assert!(params(&harmless).is_ok());
     }
 }

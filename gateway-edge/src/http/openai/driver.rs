@@ -7,7 +7,6 @@ use axum::{body::Body, response::Response};
 use bytes::Bytes;
 use futures::stream;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, request::Parts};
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::{
     task::spawn_blocking,
@@ -15,8 +14,10 @@ use tokio::{
 };
 
 use super::{
+    places::Places,
     sse,
     target::Name,
+    teller::Teller,
     turn::{self, Ended, Next, Piece, Started, TURN, Turn},
 };
 use crate::{
@@ -27,6 +28,7 @@ use crate::{
         context::Http,
         intake::{self, NotCalled, UnderWay, counted_bytes},
         respond::{json, refusal, respond},
+        rpc::params::IDEMPOTENCY_HEADER,
         socket::Socket,
     },
 };
@@ -35,8 +37,11 @@ use crate::{
 /// which SDKs understand; after it, it is an event.
 const HEAD_WAIT: Duration = Duration::from_secs(15);
 
+/// The header that says what of the message the model was not shown.
+const NOTICE: &str = "x-gatehouse-notice";
+
 /// The form of an endpoint's answer.
-pub(super) trait Form: Send + 'static {
+pub(super) trait Form: Clone + Send + 'static {
     /// Puts a piece of a turn into the form of a stream.
     fn take(&mut self, piece: Piece, events: &mut VecDeque<Bytes>);
 
@@ -51,8 +56,14 @@ pub(super) trait Form: Send + 'static {
 pub(super) struct Asked<F> {
     pub(super) form: F,
     pub(super) streams: bool,
+    /// The run goes on when its client is gone.
+    pub(super) in_background: bool,
     /// The parameters of the method.
     pub(super) params: String,
+    /// Where what is said stood in the request.
+    pub(super) places: Places,
+    /// Fields that the API does not have: they are passed over and counted.
+    pub(super) unknown: Vec<String>,
 }
 
 /// An endpoint: how its runs are called, and what it makes of a request.
@@ -114,13 +125,6 @@ async fn prepare<E: Endpoint>(
     Ok((asked, under_way))
 }
 
-/// The body as what an endpoint takes.
-pub(super) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
-    serde_json::from_slice(body).map_err(|error| {
-        Refusal::invalid(format!("the body cannot be read: {error}")).detail("code", "BODY_INVALID")
-    })
-}
-
 async fn answer<F: Form>(
     http: &Arc<Http>,
     socket: &Arc<Socket>,
@@ -132,23 +136,57 @@ async fn answer<F: Form>(
     let Asked {
         form,
         streams,
+        in_background,
         params,
+        places,
+        unknown,
     } = asked;
-    let turn = Turn::begin(http, socket, known, headers, params, under_way).await?;
+    for name in unknown {
+        http.edge
+            .metrics
+            .unknown_field(TURN, &format!("/parameters/{name}"));
+    }
+    let teller = Teller {
+        places,
+        is_keyed: headers.contains_key(IDEMPOTENCY_HEADER),
+        in_background,
+    };
+    let turn = match Turn::begin(http, socket, known, headers, params, under_way).await {
+        Ok(turn) => turn,
+        Err(refused) => return Err(teller.tell(refused)),
+    };
     if streams {
-        stream_answer(turn, form).await
+        stream_answer(turn, form, teller).await
     } else {
-        whole_answer(turn, form).await
+        let answered = whole_answer(turn, form).await;
+        answered.map_err(|refused| teller.tell(refused))
     }
 }
 
 /// Hands pieces of a whole answer on. Text waits for what comes behind it: it may turn out to be thinking.
 struct Gathering<F> {
     form: F,
+    /// The form before anything was taken.
+    blank: F,
     text: String,
 }
 
 impl<F: Form> Gathering<F> {
+    fn begin_anew(&mut self, started: &Started) {
+        self.form.clone_from(&self.blank);
+        self.text.clear();
+        if !started.run_id.is_empty() {
+            let run = Some(started.clone());
+            self.form.take(
+                Piece {
+                    run,
+                    ..Piece::default()
+                },
+                &mut VecDeque::new(),
+            );
+        }
+    }
+
     fn take(&mut self, piece: Piece) {
         if let Some(text) = &piece.text {
             return self.text.push_str(text);
@@ -173,8 +211,9 @@ impl<F: Form> Gathering<F> {
 
 /// Waits for all of it.
 async fn whole_answer<F: Form>(mut turn: Turn, form: F) -> Result<Response, Refusal> {
-    let mut started = Started::default();
+    let (mut started, mut notice) = (Started::default(), String::new());
     let mut gathering = Gathering {
+        blank: form.clone(),
         form,
         text: String::new(),
     };
@@ -184,6 +223,12 @@ async fn whole_answer<F: Form>(mut turn: Turn, form: F) -> Result<Response, Refu
                 if let Some(run) = &piece.run {
                     started = run.clone();
                 }
+                if let Some(told) = piece.notice.take() {
+                    notice = told;
+                }
+                if piece.begun_anew {
+                    gathering.begin_anew(&started);
+                }
                 let ended = piece.end.take();
                 gathering.take(*piece);
                 if let Some(ended) = ended {
@@ -191,35 +236,39 @@ async fn whole_answer<F: Form>(mut turn: Turn, form: F) -> Result<Response, Refu
                         return Err(refused);
                     }
                     let mut response = json(StatusCode::OK, &gathering.form.whole(&ended));
-                    name(response.headers_mut(), &started);
+                    name(response.headers_mut(), &started, &notice);
                     return Ok(response);
                 }
             }
             Next::Refused(refused) => return Err(refused),
+            Next::Again => gathering.begin_anew(&started),
             Next::Silence => {}
-            Next::Over => return Err(call::internal()),
         }
     }
 }
 
 /// Answers as the pieces come. What is refused before the first of them is refused with a status.
-async fn stream_answer<F: Form>(turn: Turn, form: F) -> Result<Response, Refusal> {
+async fn stream_answer<F: Form>(turn: Turn, form: F, teller: Teller) -> Result<Response, Refusal> {
     let mut streaming = Streaming {
         turn,
         form,
+        teller,
         waiting: VecDeque::new(),
         is_over: false,
     };
-    let mut started = Started::default();
+    let (mut started, mut notice) = (Started::default(), String::new());
     let until = Instant::now() + HEAD_WAIT;
     loop {
         let Ok(next) = timeout_at(until, streaming.turn.next()).await else {
             break; // a model that thinks for long: the client sees that somebody is there
         };
         match next {
-            Next::Piece(piece) => {
+            Next::Piece(mut piece) => {
+                if let Some(told) = piece.notice.take() {
+                    notice = told;
+                }
                 if let Some(refused) = piece.end.as_ref().and_then(Ended::refusal) {
-                    return Err(refused);
+                    return Err(streaming.teller.tell(refused));
                 }
                 if let Some(run) = &piece.run {
                     started = run.clone();
@@ -230,23 +279,36 @@ async fn stream_answer<F: Form>(turn: Turn, form: F) -> Result<Response, Refusal
                     break;
                 }
             }
-            Next::Refused(refused) => return Err(refused),
-            Next::Silence => {}
-            Next::Over => return Err(call::internal()),
+            Next::Refused(refused) => return Err(streaming.teller.tell(refused)),
+            Next::Again | Next::Silence => {}
         }
     }
     let mut response = respond(StatusCode::OK, "text/event-stream", streaming.body());
-    name(response.headers_mut(), &started);
+    name(response.headers_mut(), &started, &notice);
     Ok(response)
 }
 
-/// Names the run and its session to who looks at the head.
-fn name(headers: &mut HeaderMap, started: &Started) {
+/// Names the run and its session to who looks at the head, and what the model was not shown.
+fn name(headers: &mut HeaderMap, started: &Started, notice: &str) {
+    // A header has the letters of a keyboard, and a name may have others.
+    let notice: String = notice
+        .chars()
+        .map(|letter| {
+            if letter.is_ascii() && !letter.is_ascii_control() {
+                letter
+            } else {
+                '?'
+            }
+        })
+        .collect();
     for (name, value) in [
         ("x-request-id", &started.run_id),
         ("x-gatehouse-session-key", &started.session_key),
+        (NOTICE, &notice),
     ] {
-        if let Ok(value) = HeaderValue::from_str(value) {
+        if let Ok(value) = HeaderValue::from_str(value)
+            && !value.is_empty()
+        {
             headers.insert(HeaderName::from_static(name), value);
         }
     }
@@ -256,6 +318,7 @@ fn name(headers: &mut HeaderMap, started: &Started) {
 struct Streaming<F> {
     turn: Turn,
     form: F,
+    teller: Teller,
     waiting: VecDeque<Bytes>,
     is_over: bool,
 }
@@ -271,15 +334,18 @@ impl<F: Form> Streaming<F> {
 
     fn take(&mut self, piece: Piece) {
         if let Some(refused) = piece.end.as_ref().and_then(Ended::refusal) {
-            return self.refuse(&refused);
+            return self.refuse(refused);
+        }
+        if piece.is_seen() {
+            self.turn.handed_on();
         }
         self.is_over = piece.end.is_some();
         self.form.take(piece, &mut self.waiting);
     }
 
-    fn refuse(&mut self, refused: &Refusal) {
+    fn refuse(&mut self, refused: Refusal) {
         self.is_over = true;
-        self.form.refuse(refused, &mut self.waiting);
+        self.form.refuse(&self.teller.tell(refused), &mut self.waiting);
     }
 
     async fn next(&mut self) -> Option<Bytes> {
@@ -300,8 +366,8 @@ impl<F: Form> Streaming<F> {
             match self.turn.next().await {
                 Next::Piece(piece) => self.take(*piece),
                 Next::Silence => return Some(sse::KEEP_ALIVE),
-                Next::Refused(refused) => self.refuse(&refused),
-                Next::Over => self.refuse(&call::internal()),
+                Next::Again => {}
+                Next::Refused(refused) => self.refuse(refused),
             }
         }
     }

@@ -11,12 +11,11 @@ use axum::{
 use gatehouse_core::Kind;
 use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
-use serde_json::{json, value::RawValue};
+use serde_json::{Value, json, value::RawValue};
 
 use super::{
-    driver::parse,
     enabled,
-    target::{Target, wrong},
+    target::Target,
     turn::{ask, authorise},
 };
 use crate::{
@@ -25,6 +24,7 @@ use crate::{
     http::{
         bearer::Known,
         context::Http,
+        fields::{Fields, wrong},
         intake::{self, NotCalled, counted_bytes},
         respond::respond,
         socket::Socket,
@@ -34,26 +34,45 @@ use crate::{
 /// The method that does it.
 const EMBED: &str = "models.embed";
 
-#[derive(Debug, Deserialize)]
+/// What a client asks.
+#[derive(Debug)]
 struct Asked {
     model: String,
-    input: Input,
-    #[serde(default)]
-    dimensions: Option<i64>,
-    #[serde(default)]
+    input: Vec<String>,
+    dimensions: Option<u64>,
     encoding_format: Option<String>,
-    #[serde(default)]
     user: Option<String>,
 }
 
-/// What is to be turned into vectors.
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum Input {
-    One(String),
-    Many(Vec<String>),
-    /// Numbers of tokens, which are those of one model alone.
-    Other(serde::de::IgnoredAny),
+impl Asked {
+    fn read(body: &[u8]) -> Result<Self, Refusal> {
+        let mut fields = Fields::of_body(body)?;
+        let input = fields.take("input").ok_or_else(|| fields.lacks("input"))?;
+        let place = fields.place("input");
+        Ok(Self {
+            model: fields.needed_text("model")?,
+            input: texts(input, &place)?,
+            dimensions: fields.count("dimensions")?,
+            encoding_format: fields.text("encoding_format")?,
+            user: fields.text("user")?,
+        })
+    }
+}
+
+/// What is to be turned into vectors. Numbers of tokens are those of one model alone.
+fn texts(input: Value, place: &str) -> Result<Vec<String>, Refusal> {
+    let told = "`input` is a text, or a list of texts: tokens are not taken";
+    match input {
+        Value::String(text) => Ok(vec![text]),
+        Value::Array(list) => {
+            let texts = list.into_iter().map(|text| match text {
+                Value::String(text) => Ok(text),
+                _ => Err(wrong(place, told)),
+            });
+            texts.collect()
+        }
+        _ => Err(wrong(place, told)),
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -83,7 +102,7 @@ struct List<'a> {
     object: &'static str,
     data: Vec<Embedding<'a>>,
     model: String,
-    usage: serde_json::Value,
+    usage: Value,
 }
 
 #[derive(Debug, Serialize)]
@@ -122,7 +141,7 @@ async fn answer(
     let permit = || http.calls.enter_program();
     let (body, mut under_way) = intake::take(http, socket, known, headers, body, permit).await?;
     under_way.will_read(body.len())?;
-    let asked: Asked = parse(&body)?;
+    let asked = Asked::read(&body)?;
     let target = Target::read(&asked.model, headers)?;
     let configured = http
         .edge
@@ -131,19 +150,8 @@ async fn answer(
     let Some(model) = target.model.or(configured) else {
         return Err(NotCalled::with(StatusCode::NOT_IMPLEMENTED, no_model()));
     };
-    let input = match asked.input {
-        Input::One(text) => vec![text],
-        Input::Many(texts) => texts,
-        Input::Other(_) => {
-            return Err(wrong(
-                "/input",
-                "input is a text, or a list of texts: tokens are not taken",
-            )
-            .into());
-        }
-    };
     let params = json!({
-        "model": model, "input": input, "dimensions": asked.dimensions,
+        "model": model, "input": asked.input, "dimensions": asked.dimensions,
         "encodingFormat": asked.encoding_format, "user": asked.user,
     });
     let params = without_nulls(params).to_string();
@@ -171,7 +179,7 @@ async fn answer(
     Ok(respond(StatusCode::OK, "application/json", bytes))
 }
 
-fn without_nulls(mut params: serde_json::Value) -> serde_json::Value {
+fn without_nulls(mut params: Value) -> Value {
     if let Some(fields) = params.as_object_mut() {
         fields.retain(|_, value| !value.is_null());
     }

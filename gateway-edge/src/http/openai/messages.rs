@@ -1,12 +1,18 @@
-//! A conversation in the form of chat completions, as the parts of a program's turn: instructions, what was said before, and what is said
-//! now.
+//! A conversation, as the parts of a program's turn: instructions, what was said before, and what is said now.
+//!
+//! Both endpoints bring the same conversation in two spellings. Each message keeps the place where it stood in the request, so that what
+//! is wrong with it, here or in the service behind, is told by that place.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::target::wrong;
+use super::super::fields::{Fields, param, wrong};
+use super::{
+    media::Attached,
+    parts::{Words, words},
+    places::{Place, Places},
+};
 use crate::error::Refusal;
 
 /// Tools of one request at most, and calls of one message: OpenAI's own bound.
@@ -16,67 +22,39 @@ const TOOLS_MAX: usize = 128;
 const MESSAGES_MAX: usize = 1000;
 
 /// One message.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 pub(super) struct Message {
-    role: String,
-    #[serde(default)]
-    content: Option<Content>,
-    #[serde(default)]
-    tool_calls: Option<Vec<ToolCall>>,
-    #[serde(default)]
-    tool_call_id: Option<String>,
+    pub(super) said: Spoken,
+    /// Where its content stands in the request.
+    pub(super) place: String,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum Content {
-    Text(String),
-    Parts(Vec<Part>),
+#[derive(Debug)]
+pub(super) enum Spoken {
+    /// An instruction.
+    System(String),
+    User(Words),
+    Assistant {
+        text: String,
+        calls: Vec<ToolCall>,
+    },
+    Tool(Answered),
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Part {
-    r#type: String,
-    text: Option<String>,
-    refusal: Option<String>,
-    image_url: Option<ImageUrl>,
-    input_audio: Option<Audio>,
-    file: Option<File>,
+#[derive(Debug)]
+pub(super) struct ToolCall {
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) arguments: String,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum ImageUrl {
-    Plain(String),
-    Whole { url: String },
-}
-
-#[derive(Debug, Deserialize)]
-struct Audio {
-    data: String,
-    #[serde(default)]
-    format: String,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct File {
-    file_data: Option<String>,
-    filename: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-struct ToolCall {
-    id: String,
-    function: Function,
-}
-
-#[derive(Debug, Deserialize)]
-struct Function {
-    name: String,
-    #[serde(default)]
-    arguments: String,
+/// What a tool answered.
+#[derive(Debug)]
+pub(super) struct Answered {
+    pub(super) call: String,
+    /// Where the call is named.
+    pub(super) call_place: String,
+    pub(super) text: String,
 }
 
 /// The parts of a turn.
@@ -87,173 +65,289 @@ pub(super) struct Said {
     pub(super) message: Option<String>,
     pub(super) attachments: Vec<Value>,
     pub(super) tool_results: Vec<Value>,
+    /// Where each of them stood.
+    pub(super) places: Places,
 }
 
-/// What one message says.
-#[derive(Debug, Default)]
-struct Words {
-    text: String,
-    attachments: Vec<Value>,
+/// How a conversation may be told.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Custom {
+    /// A result may stand anywhere behind its call, as in Responses; else right behind the message with the call.
+    pub(super) is_loose: bool,
+    /// A call may stand in the session, which the request goes on with.
+    pub(super) has_session: bool,
 }
 
-/// Takes a conversation apart.
-pub(super) fn read(messages: Vec<Message>) -> Result<Said, Refusal> {
-    if messages.len() > MESSAGES_MAX {
-        let message = format!("there are more than {MESSAGES_MAX} messages; leave out what is old");
-        return Err(wrong("/messages", message));
-    }
-    let mut said = Said::default();
-    let mut instructions = Vec::new();
-    let mut tools: HashMap<String, String> = HashMap::new();
-    for (index, message) in messages.into_iter().enumerate() {
-        let path = format!("/messages/{index}");
-        let Message {
-            role,
-            content,
-            tool_calls,
-            tool_call_id,
-        } = message;
-        let Words { text, attachments } = words(content, &path)?;
-        if role != "user" && !attachments.is_empty() {
-            return Err(wrong(
-                &path,
-                "only a message of the user may have pictures or files",
-            ));
-        }
-        let prior = match role.as_str() {
-            "system" | "developer" => {
-                instructions.push(text);
-                continue;
-            }
-            "user" => json!({"role": "user", "text": text, "attachments": attachments}),
+/// Reads the messages of chat completions, which stand at this place.
+pub(super) fn of_chat(messages: Vec<Value>, place: &str) -> Result<Vec<Message>, Refusal> {
+    let read = messages.into_iter().enumerate().map(|(index, message)| {
+        let mut message = Fields::of(message, &format!("{place}/{index}"))?;
+        let role = message.needed_text("role")?;
+        let content_place = message.place("content");
+        let content = message.take("content");
+        let said = match role.as_str() {
+            "system" | "developer" | "user" if content.is_none() => return Err(message.lacks("content")),
+            "user" => Spoken::User(words(content, &content_place)?),
+            "system" | "developer" => Spoken::System(text_alone(content, &content_place)?),
             "assistant" => {
-                let calls = calls(tool_calls.unwrap_or_default(), &mut tools);
-                json!({"role": "assistant", "text": text, "toolCalls": calls})
-            }
-            "tool" => {
-                let id = tool_call_id.ok_or_else(|| wrong(&path, "a tool's message needs `tool_call_id`"))?;
-                let mut result = json!({"callId": id, "text": text});
-                if let (Some(name), Some(result)) = (tools.get(&id), result.as_object_mut()) {
-                    result.insert("name".to_owned(), name.as_str().into());
+                if message.take("function_call").is_some() {
+                    let message_place = message.place("function_call");
+                    return Err(wrong(&message_place, "this form is over: use `tool_calls`"));
                 }
-                json!({"role": "tool", "toolResult": result})
+                Spoken::Assistant {
+                    text: text_alone(content, &content_place)?,
+                    calls: calls_of(&mut message)?,
+                }
             }
+            "tool" => Spoken::Tool(Answered {
+                call: message.needed_text("tool_call_id")?,
+                call_place: message.place("tool_call_id"),
+                text: text_alone(content, &content_place)?,
+            }),
             _ => {
-                let message = "`role` is none of system, developer, user, assistant and tool";
-                return Err(wrong(&format!("{path}/role"), message));
+                let path = message.place("role");
+                let told = format!(
+                    "`{}` is none of system, developer, user, assistant and tool",
+                    param(&path)
+                );
+                return Err(wrong(&path, told).detail("code", "invalid_value"));
             }
         };
-        said.history.push(prior);
-    }
-    said.instructions = (!instructions.is_empty()).then(|| instructions.join("\n\n"));
-    say_last(&mut said)?;
-    Ok(said)
-}
-
-/// What is said now is what stands last: a message of the user, or what tools answered.
-fn say_last(said: &mut Said) -> Result<(), Refusal> {
-    while let Some(last) = said.history.pop_if(|last| last["role"] == "tool") {
-        said.tool_results.insert(0, last["toolResult"].clone());
-    }
-    if !said.tool_results.is_empty() {
-        return Ok(());
-    }
-    let Some(mut last) = said.history.pop_if(|last| last["role"] == "user") else {
-        let message = "the last message has to be the user's, or what a tool answered";
-        return Err(wrong("/messages", message));
-    };
-    said.message = last["text"].as_str().map(str::to_owned);
-    if let Some(Value::Array(attachments)) = last.get_mut("attachments").map(Value::take) {
-        said.attachments = attachments;
-    }
-    Ok(())
-}
-
-fn calls(calls: Vec<ToolCall>, tools: &mut HashMap<String, String>) -> Vec<Value> {
-    let calls = calls.into_iter().take(TOOLS_MAX);
-    let read = calls.map(|call| {
-        let ToolCall {
-            id,
-            function: Function { name, arguments },
-        } = call;
-        tools.insert(id.clone(), name.clone());
-        json!({"id": id, "name": name, "arguments": arguments})
+        Ok(Message {
+            said,
+            place: content_place,
+        })
     });
     read.collect()
 }
 
-fn words(content: Option<Content>, path: &str) -> Result<Words, Refusal> {
-    let parts = match content {
-        None => return Ok(Words::default()),
-        Some(Content::Text(text)) => {
-            return Ok(Words {
+/// Content in which only a user's message may have more than words.
+pub(super) fn text_alone(content: Option<Value>, place: &str) -> Result<String, Refusal> {
+    let Words { text, attachments } = words(content, place)?;
+    match attachments.first() {
+        None => Ok(text),
+        Some(first) => {
+            let message = "only a message of the user may have pictures, recordings or files";
+            Err(wrong(&first.path, message).detail("code", "invalid_value"))
+        }
+    }
+}
+
+fn calls_of(message: &mut Fields) -> Result<Vec<ToolCall>, Refusal> {
+    let place = message.place("tool_calls");
+    let calls = message.list("tool_calls")?.unwrap_or_default();
+    if calls.len() > TOOLS_MAX {
+        return Err(wrong(&place, format!("a message has at most {TOOLS_MAX} calls")));
+    }
+    let read = calls.into_iter().enumerate().map(|(index, call)| {
+        let mut call = Fields::of(call, &format!("{place}/{index}"))?;
+        let mut function = call.object("function")?.ok_or_else(|| call.lacks("function"))?;
+        Ok(ToolCall {
+            id: call.needed_text("id")?,
+            name: function.needed_text("name")?,
+            arguments: function.text("arguments")?.unwrap_or_default(),
+        })
+    });
+    read.collect()
+}
+
+/// What was said before, each with its places.
+#[derive(Debug, Default)]
+struct Before {
+    messages: Vec<(Value, Place)>,
+}
+
+/// Takes a conversation apart. `place` is that of all of it.
+pub(super) fn read(messages: Vec<Message>, place: &str, custom: Custom) -> Result<Said, Refusal> {
+    if messages.len() > MESSAGES_MAX {
+        let message = format!("there are more than {MESSAGES_MAX} messages; leave out what is old");
+        return Err(wrong(place, message));
+    }
+    // What stands alone goes on from the session, if there is one.
+    let is_told = messages
+        .iter()
+        .any(|message| matches!(message.said, Spoken::User(_) | Spoken::Assistant { .. }));
+    let elsewhere = custom.has_session && (custom.is_loose || !is_told);
+    let mut said = Said::default();
+    let mut instructions = Vec::new();
+    let mut before = Before::default();
+    let mut tools = Calls::default();
+    for Message { said, place } in messages {
+        match said {
+            Spoken::System(text) => instructions.push(text),
+            Spoken::User(Words { text, attachments }) => {
+                tools.close();
+                let (values, attachments) = attachments
+                    .into_iter()
+                    .map(|Attached { value, path }| (value, path))
+                    .unzip::<_, _, Vec<_>, Vec<_>>();
+                let value = json!({"role": "user", "text": text, "attachments": values});
+                before.push(
+                    value,
+                    Place {
+                        attachments,
+                        ..at(place)
+                    },
+                );
+            }
+            Spoken::Assistant { text, calls } => {
+                tools.open(&calls);
+                let calls: Vec<Value> = calls
+                    .into_iter()
+                    .map(|ToolCall { id, name, arguments }| json!({"id": id, "name": name, "arguments": arguments}))
+                    .collect();
+                let value = json!({"role": "assistant", "text": text, "toolCalls": calls});
+                before.push(value, at(place));
+            }
+            Spoken::Tool(Answered {
+                call,
+                call_place,
                 text,
-                attachments: Vec::new(),
-            });
+            }) => {
+                let state = tools.answer(&call);
+                let is_late = match state {
+                    State::Open => false,
+                    State::Closed if custom.is_loose => true,
+                    State::Unknown if elsewhere => false,
+                    State::Closed | State::Unknown | State::Answered => {
+                        return Err(no_call(&call_place, state));
+                    }
+                };
+                let mut result = json!({"callId": call, "text": text});
+                if let (Some(name), Some(result)) = (tools.names.get(&call), result.as_object_mut()) {
+                    result.insert("name".to_owned(), name.as_str().into());
+                }
+                let value = json!({"role": "tool", "toolResult": result});
+                let place = Place {
+                    call: Some(call_place),
+                    ..at(place)
+                };
+                if is_late {
+                    before.insert_behind(&call, value, place);
+                } else {
+                    before.push(value, place);
+                }
+            }
         }
-        Some(Content::Parts(parts)) => parts,
+    }
+    said.instructions = (!instructions.is_empty()).then(|| instructions.join("\n\n"));
+    say_last(&mut said, before.messages, place)?;
+    said.places.conversation = place.to_owned();
+    Ok(said)
+}
+
+fn at(content: String) -> Place {
+    Place {
+        content,
+        ..Place::default()
+    }
+}
+
+fn no_call(place: &str, state: State) -> Refusal {
+    let why = match state {
+        State::Answered => "names a call that was answered already",
+        State::Closed => {
+            "names a call behind which something else was said: a result stands right behind the message with its call"
+        }
+        State::Open | State::Unknown => {
+            "names no call of the message before: a result answers one of the `tool_calls` of the assistant"
+        }
     };
-    let (mut texts, mut attachments) = (Vec::new(), Vec::new());
-    for (index, part) in parts.into_iter().enumerate() {
-        let path = format!("{path}/content/{index}");
-        let Part {
-            r#type,
-            text,
-            refusal,
-            image_url,
-            input_audio,
-            file,
-        } = part;
-        match (r#type.as_str(), text.or(refusal), image_url, input_audio, file) {
-            ("text" | "refusal" | "input_text" | "output_text", Some(text), ..) => texts.push(text),
-            ("image_url", _, Some(ImageUrl::Plain(url) | ImageUrl::Whole { url }), ..) => {
-                attachments.push(picture(&url, &path)?);
-            }
-            ("input_audio", _, _, Some(Audio { data, format }), _) => {
-                let kind = if format.is_empty() { "wav" } else { &format };
-                attachments
-                    .push(json!({"type": "audio", "mimeType": format!("audio/{kind}"), "content": data}));
-            }
-            (
-                "file",
-                _,
-                _,
-                _,
-                Some(File {
-                    file_data: Some(data),
-                    filename,
-                }),
-            ) => {
-                attachments.push(file_of(data, filename));
-            }
-            _ => {
-                let message =
-                    "this part is none of text, image_url, input_audio and file, or lacks its content";
-                return Err(wrong(&path, message));
-            }
+    wrong(place, format!("`{}` {why}", param(place))).detail("code", "tool_call_not_found")
+}
+
+/// The calls of a conversation so far.
+#[derive(Debug, Default)]
+struct Calls {
+    names: HashMap<String, String>,
+    open: HashSet<String>,
+    answered: HashSet<String>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum State {
+    /// It waits for its result.
+    Open,
+    /// Something else was said before there was one.
+    Closed,
+    Answered,
+    Unknown,
+}
+
+impl Calls {
+    fn open(&mut self, calls: &[ToolCall]) {
+        self.close();
+        for ToolCall { id, name, .. } in calls {
+            self.names.insert(id.clone(), name.clone());
+            self.answered.remove(id); // some models count anew in each message
+            self.open.insert(id.clone());
         }
     }
-    Ok(Words {
-        text: texts.join("\n"),
-        attachments,
-    })
+
+    fn close(&mut self) {
+        self.open.clear();
+    }
+
+    fn answer(&mut self, call: &str) -> State {
+        if self.open.remove(call) {
+            self.answered.insert(call.to_owned());
+            return State::Open;
+        }
+        if !self.answered.insert(call.to_owned()) {
+            return State::Answered;
+        }
+        if self.names.contains_key(call) {
+            State::Closed
+        } else {
+            State::Unknown
+        }
+    }
 }
 
-/// A picture, whose bytes have to be there: the gateway fetches nothing for a caller.
-pub(super) fn picture(url: &str, path: &str) -> Result<Value, Refusal> {
-    if url.trim_start().starts_with("data:") {
-        return Ok(json!({"type": "image", "content": url}));
+impl Before {
+    fn push(&mut self, value: Value, place: Place) {
+        self.messages.push((value, place));
     }
-    let message = "a picture has to come as a `data:` URL with its bytes as base64; the gateway fetches no addresses for callers";
-    Err(wrong(path, message).detail("code", "image_url_not_fetched"))
+
+    /// Puts a result where models look for it: behind the message with its call, and the results that stand there.
+    fn insert_behind(&mut self, call: &str, value: Value, place: Place) {
+        let has_call = |(message, _): &(Value, Place)| {
+            let calls = message["toolCalls"].as_array();
+            calls.is_some_and(|calls| calls.iter().any(|known| known["id"] == call))
+        };
+        let at = self
+            .messages
+            .iter()
+            .rposition(has_call)
+            .map_or(self.messages.len(), |at| at + 1);
+        let results = self.messages.iter().skip(at);
+        let at = at
+            + results
+                .take_while(|(message, _)| message["role"] == "tool")
+                .count();
+        self.messages.insert(at, (value, place));
+    }
 }
 
-/// A file with its bytes.
-pub(super) fn file_of(data: String, filename: Option<String>) -> Value {
-    match filename {
-        Some(name) => json!({"type": "file", "fileName": name, "content": data}),
-        None => json!({"type": "file", "content": data}),
+/// What is said now is what stands last: a message of the user, or what tools answered.
+fn say_last(said: &mut Said, mut before: Vec<(Value, Place)>, place: &str) -> Result<(), Refusal> {
+    while let Some((last, place)) = before.pop_if(|(last, _)| last["role"] == "tool") {
+        said.tool_results.insert(0, last["toolResult"].clone());
+        said.places.tool_results.insert(0, place);
     }
+    if said.tool_results.is_empty() {
+        let Some((mut last, place)) = before.pop_if(|(last, _)| last["role"] == "user") else {
+            let message = "the last message has to be the user's, or what a tool answered";
+            return Err(wrong(place, message));
+        };
+        said.message = last["text"].as_str().map(str::to_owned);
+        if let Some(Value::Array(attachments)) = last.get_mut("attachments").map(Value::take) {
+            said.attachments = attachments;
+        }
+        said.places.message = Some(place);
+    }
+    (said.history, said.places.history) = before.into_iter().unzip();
+    Ok(())
 }
 
 /// Tools that the client runs, if there are any.

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::{
     messages::Said,
+    places::Places,
     target::{Name, Target},
 };
 
@@ -35,20 +36,22 @@ impl Params {
         }
     }
 
-    /// What is said.
-    pub(super) fn say(&mut self, said: Said) {
+    /// What is said. Answers where it stood.
+    pub(super) fn say(&mut self, said: Said) -> Places {
         let Said {
             instructions,
             history,
             message,
             attachments,
             tool_results,
+            places,
         } = said;
         self.put("message", message);
         self.put("attachments", Some(attachments));
         self.put("toolResults", Some(tool_results));
         self.put("history", Some(history));
         self.put("instructions", instructions);
+        places
     }
 
     /// As JSON text.

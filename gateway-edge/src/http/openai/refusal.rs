@@ -9,7 +9,10 @@ use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::error::{Refusal, to_bytes};
+use crate::{
+    error::{Refusal, to_bytes},
+    http::fields,
+};
 
 /// The header by which the published SDKs are told whether to ask again; without it they guess by the status.
 const SHOULD_RETRY: &str = "x-should-retry";
@@ -23,7 +26,7 @@ struct Told<'a> {
 struct Error<'a> {
     message: &'a str,
     r#type: &'static str,
-    param: Option<&'a str>,
+    param: Option<String>,
     code: &'a str,
     #[serde(skip_serializing_if = "Map::is_empty")]
     details: &'a Map<String, Value>,
@@ -44,6 +47,8 @@ pub(in crate::http) fn shaped(response: Response) -> Response {
         .headers
         .insert(SHOULD_RETRY, HeaderValue::from_static(retries));
     parts.headers.remove(header::CONTENT_LENGTH);
+    let kind = HeaderValue::from_static("application/json");
+    parts.headers.insert(header::CONTENT_TYPE, kind);
     Response::from_parts(parts, body(&refusal).into())
 }
 
@@ -77,11 +82,13 @@ fn kind(refusal: &Refusal) -> &'static str {
     }
 }
 
-fn param(refusal: &Refusal) -> Option<&str> {
+fn param(refusal: &Refusal) -> Option<String> {
     match reason(refusal) {
-        Some("agent-unknown") => Some("model"),
-        Some("run-not-found") => Some("previous_response_id"),
-        _ => text(refusal, "path").map(|path| path.trim_start_matches('/')),
+        Some("agent-unknown") => Some("model".to_owned()),
+        Some("run-not-found") => Some("previous_response_id".to_owned()),
+        _ => text(refusal, "path")
+            .map(fields::param)
+            .filter(|param| !param.is_empty()),
     }
 }
 
@@ -91,6 +98,8 @@ pub(super) fn code(refusal: &Refusal) -> &str {
         (_, Some("agent-unknown")) => "model_not_found",
         (_, Some("run-not-found")) => "previous_response_not_found",
         (_, Some("chat-request-conflict")) => "idempotency_conflict",
+        (_, Some("tool-call-unknown")) => "tool_call_not_found",
+        (_, Some("media-not-taken")) => "media_not_taken",
         _ => match (text(refusal, "code"), reason(refusal)) {
             (
                 Some("AUTH_TOKEN_MISSING" | "AUTH_TOKEN_MISMATCH" | "AUTH_TOKEN_EXPIRED" | "AUTH_CHANGED"),
@@ -98,6 +107,8 @@ pub(super) fn code(refusal: &Refusal) -> &str {
             ) => "invalid_api_key",
             (Some("MISSING_SCOPE"), _) => "missing_scope",
             (Some("BODY_TOO_LARGE"), _) => "request_too_large",
+            (Some("METHOD_NOT_ALLOWED"), _) => "method_not_allowed",
+            (Some("NOTHING_HERE"), _) => "unknown_url",
             (Some(code), _) => code,
             (None, _) if refusal.kind == Kind::Exhausted => "rate_limit_exceeded",
             (None, Some(reason)) => reason,
@@ -138,6 +149,8 @@ mod tests {
         );
         assert_eq!(told(&scope)["error"]["details"]["missingScope"], "operator.write");
         assert_eq!(words(&field).2, "temperature");
+        let inner = Refusal::invalid("no").detail("path", "/messages/2/content/0/image_url/url");
+        assert_eq!(words(&inner).2, "messages[2].content[0].image_url.url");
         assert_eq!(
             words(&busy),
             (

@@ -14,66 +14,29 @@ use axum::{
     response::Response as HttpResponse,
 };
 use http::HeaderMap;
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use self::{items::Input, output::Response};
+use self::output::Response;
 use super::{
-    driver::{self, Asked, Endpoint, parse},
-    enabled, messages,
+    driver::{self, Asked, Endpoint},
+    enabled,
+    messages::{self, Custom},
     params::Params,
-    target::{Name, Target, wrong},
-    turn,
+    steering,
+    target::{Name, Target},
 };
 use crate::{
     error::Refusal,
-    http::{bearer::Known, context::Http, socket::Socket},
+    http::{
+        bearer::Known,
+        context::Http,
+        fields::{Fields, without_effect},
+        socket::Socket,
+    },
 };
 
 /// How long the session of a response is kept: as long as a run is known, by which the next request goes on from it.
 const KEEP_MS: u64 = 7 * 24 * 60 * 60 * 1000;
-
-/// What a client asks.
-#[derive(Debug, Deserialize)]
-struct Request {
-    model: String,
-    input: Input,
-    #[serde(default)]
-    instructions: Option<String>,
-    #[serde(default)]
-    previous_response_id: Option<String>,
-    #[serde(default)]
-    stream: Option<bool>,
-    #[serde(default)]
-    user: Option<String>,
-    #[serde(default)]
-    tools: Option<Vec<Value>>,
-    #[serde(default)]
-    tool_choice: Option<Value>,
-    #[serde(default)]
-    max_output_tokens: Option<u64>,
-    #[serde(default)]
-    reasoning: Option<Reasoning>,
-    #[serde(default)]
-    text: Option<Text>,
-    #[serde(default)]
-    background: Option<bool>,
-    #[serde(flatten)]
-    other: Map<String, Value>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Reasoning {
-    effort: Option<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Text {
-    format: Option<Value>,
-    verbosity: Option<Value>,
-}
 
 /// Answers a request whose sender is known.
 pub(in crate::http) async fn serve(
@@ -98,84 +61,119 @@ impl Endpoint for Responses {
     }
 
     fn read(body: &[u8], headers: &HeaderMap, name: &Name, now_s: i64) -> Result<Asked<Response>, Refusal> {
-        let Request {
-            model,
-            input,
-            instructions,
-            previous_response_id,
-            stream,
-            user,
-            tools,
-            tool_choice,
-            max_output_tokens,
-            reasoning,
-            text,
-            background,
-            mut other,
-        } = parse(body)?;
-        if other
-            .get("conversation")
-            .is_some_and(|conversation| !conversation.is_null())
-        {
-            return Err(wrong(
-                "/conversation",
-                "there are no conversations here: use `previous_response_id`",
-            ));
-        }
+        let mut fields = Fields::of_body(body)?;
+        let model = fields.needed_text("model")?;
         let target = Target::read(&model, headers)?;
-        let mut said = messages::read(items::messages(input)?)?;
+        refuse(&mut fields)?;
+        let place = fields.place("input");
+        let input = fields.take("input").ok_or_else(|| fields.lacks("input"))?;
+        let streams = fields.flag("stream")?.unwrap_or(false);
+        let instructions = fields.text("instructions")?;
+        let previous = fields.text("previous_response_id")?;
+        // A conversation that goes on stays where it is, whoever asks.
+        let asker = fields.text("user")?;
+        let user = asker
+            .clone()
+            .filter(|user| !user.trim().is_empty() && previous.is_none());
+        let background = fields.flag("background")?;
+        let tools = fields.list("tools")?.unwrap_or_default();
+        let tool_choice = fields.take("tool_choice");
+        let max_output_tokens = fields.count("max_output_tokens")?;
+        let effort = match fields.object("reasoning")? {
+            Some(mut reasoning) => reasoning.text("effort")?,
+            None => None,
+        };
+        let (format, verbosity) = match fields.object("text")? {
+            Some(mut text) => (
+                text.object("format")?.map(|format| Value::Object(format.left())),
+                text.text("verbosity")?,
+            ),
+            None => (None, None),
+        };
+        let metadata = steering::metadata(&mut fields)?;
+        let custom = Custom {
+            is_loose: true,
+            has_session: previous.is_some() || user.is_some() || target.session_key.is_some(),
+        };
+        let mut said = messages::read(items::messages(input, &place)?, &place, custom)?;
         let given = instructions.clone().filter(|text| !text.trim().is_empty());
         said.instructions = match (given, said.instructions.take()) {
             (Some(first), Some(more)) => Some(format!("{first}\n\n{more}")),
             (first, more) => first.or(more),
         };
-        let tools = tools.unwrap_or_default();
+        let mut other = fields.left();
         let asked = json!({
-            "instructions": instructions, "previous_response_id": previous_response_id, "user": user, "tools": tools,
+            "instructions": instructions, "previous_response_id": previous, "user": asker, "tools": tools,
             "tool_choice": tool_choice.clone().unwrap_or_else(|| "auto".into()), "max_output_tokens": max_output_tokens,
-            "reasoning": {"effort": reasoning.as_ref().and_then(|reasoning| reasoning.effort.clone()), "summary": null},
-            "text": {"format": text.as_ref().and_then(|text| text.format.clone()).unwrap_or_else(|| json!({"type": "text"}))},
+            "reasoning": {"effort": effort, "summary": null},
+            "text": {"format": format.clone().unwrap_or_else(|| json!({"type": "text"}))},
             "parallel_tool_calls": other.get("parallel_tool_calls").cloned().unwrap_or(true.into()),
             "temperature": other.get("temperature"), "top_p": other.get("top_p"),
-            "metadata": other.get("metadata").cloned().unwrap_or_else(|| json!({})),
+            "metadata": metadata.unwrap_or_else(|| json!({})),
             "store": true, "truncation": "disabled", "background": background.unwrap_or(false),
         });
-        let text = text.unwrap_or_default();
         let mut pass = |name: &str, value: Option<Value>| {
             if let Some(value) = value {
                 other.insert(name.to_owned(), value);
             }
         };
         pass("max_tokens", max_output_tokens.map(Value::from));
-        pass(
-            "reasoning_effort",
-            reasoning.and_then(|reasoning| reasoning.effort).map(Value::from),
-        );
-        pass("verbosity", text.verbosity);
-        pass("response_format", text.format.and_then(items::response_format));
+        pass("reasoning_effort", effort.map(Value::from));
+        pass("verbosity", verbosity.map(Value::from));
+        pass("response_format", format.and_then(items::response_format));
         pass("tool_choice", tool_choice.map(items::tool_choice));
+        let mut unknown = Vec::new();
+        let parameters = steering::parameters(other, &mut unknown)?;
         let mut params = Params::of(name, target);
-        params.say(said);
+        let places = params.say(said);
         params.put("surface", Some("openresponses"));
         params.put("keepMs", Some(KEEP_MS));
-        params.put("continues", previous_response_id.clone());
-        // A conversation that goes on stays where it is, whoever asks.
-        let user = user.filter(|user| !user.trim().is_empty() && previous_response_id.is_none());
+        params.put("continues", previous);
         params.put("user", user);
         params.put("tools", messages::tools(items::tools(tools)?)?);
-        params.put("parameters", turn::parameters(&other));
+        params.put("parameters", parameters);
         params.put("background", background);
+        params.put("takesBack", (!streams).then_some(true));
         Ok(Asked {
             form: Response::new(name.id.clone(), model, now_s, asked),
-            streams: stream.unwrap_or(false),
+            streams,
+            in_background: background.unwrap_or(false),
             params: params.into_text(),
+            places,
+            unknown,
         })
     }
 }
 
+/// Refuses what is asked for and not done here.
+fn refuse(fields: &mut Fields) -> Result<(), Refusal> {
+    for (name, why) in [
+        (
+            "conversation",
+            "there are no conversations here: use `previous_response_id`",
+        ),
+        (
+            "prompt",
+            "no prompts are kept here: send `instructions` and `input`",
+        ),
+    ] {
+        if fields.take(name).is_some() {
+            return Err(without_effect(&fields.place(name), why));
+        }
+    }
+    steering::refuse_without_effect(fields)?;
+    let include = fields.list("include")?.unwrap_or_default();
+    let wanted = |include: &Value| include == "message.output_text.logprobs";
+    if let Some(index) = include.iter().position(wanted) {
+        let why = "no probabilities of tokens come with an answer";
+        return Err(without_effect(&format!("/include/{index}"), why));
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::turn, *};
 
     fn params(body: &Value) -> Result<Value, Refusal> {
         let name = Name {
@@ -194,6 +192,7 @@ mod tests {
                 {"role": "developer", "content": "be brief"},
                 {"type": "function_call_output", "call_id": "c1", "output": "nothing"},
             ],
+            "metadata": {"a": "b"}, "include": ["reasoning.encrypted_content"],
             "tools": [{"type": "function", "name": "ls", "parameters": {"type": "object"}, "strict": true}],
             "tool_choice": {"type": "function", "name": "ls"}, "max_output_tokens": 9, "reasoning": {"effort": "low"},
             "text": {"format": {"type": "json_schema", "name": "n", "schema": {}}}, "temperature": 1,
@@ -241,6 +240,48 @@ mod tests {
             json!({"model": "openclaw", "input": [{"type": "item_reference", "id": "x"}]}),
         ] {
             assert!(params(&body).is_err(), "{body}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_by_its_place_in_the_request() {
+        let told = |more: Value| {
+            let mut body = json!({"model": "openclaw", "input": "hi"});
+            for (name, value) in more.as_object().unwrap() {
+                body[name] = value.clone();
+            }
+            params(&body).unwrap_err().details["path"].clone()
+        };
+
+        for (more, path) in [
+            (json!({"prompt": {"id": "p"}}), "/prompt"),
+            (json!({"metadata": [1]}), "/metadata"),
+            (json!({"metadata": {"a": 1}}), "/metadata/a"),
+            (json!({"top_logprobs": 1}), "/top_logprobs"),
+            (json!({"include": ["message.output_text.logprobs"]}), "/include/0"),
+            (json!({"reasoning": {"effort": 1}}), "/reasoning/effort"),
+            (json!({"text": {"format": "json"}}), "/text/format"),
+            (json!({"input": 7}), "/input"),
+            (json!({"input": ["hi"]}), "/input/0"),
+            (json!({"input": [{"role": "user"}]}), "/input/0/content"),
+            (
+                json!({"input": [{"role": "user", "content": [{"type": "input_image", "image_url": "data:image/png;base64,"}]}]}),
+                "/input/0/content/0/image_url",
+            ),
+            (
+                json!({"input": [{"type": "reasoning"}, {"role": "user", "content": [{"type": "input_image", "file_id": "f"}]}]}),
+                "/input/1/content/0/file_id",
+            ),
+            (
+                json!({"input": [{"role": "user", "content": "hi"}, {"type": "function_call_output", "call_id": "c1", "output": "x"}]}),
+                "/input/1/call_id",
+            ),
+            (
+                json!({"input": [{"type": "function_call", "call_id": "c1", "name": "ls", "arguments": {}}]}),
+                "/input/0/arguments",
+            ),
+        ] {
+            assert_eq!(told(more.clone()), path, "{more}");
         }
     }
 }

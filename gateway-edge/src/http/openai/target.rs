@@ -5,7 +5,7 @@ use http::HeaderMap;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::super::rpc::params::IDEMPOTENCY_HEADER;
+use super::super::{fields::wrong, rpc::params::IDEMPOTENCY_HEADER};
 use crate::error::Refusal;
 
 /// Longest name of an agent.
@@ -36,11 +36,6 @@ impl Target {
             model: header(headers, "model")?,
         })
     }
-}
-
-/// A field that is wrong.
-pub(super) fn wrong(path: &str, message: impl Into<Box<str>>) -> Refusal {
-    Refusal::invalid(message).detail("path", path)
 }
 
 /// The agent that a `model` names: `Some(None)` is the default one, `None` no name of ours.

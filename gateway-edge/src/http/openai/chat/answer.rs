@@ -14,7 +14,7 @@ use super::super::{
 use crate::error::Refusal;
 
 /// An answer as far as it has come: each piece is a chunk of a stream, and all together are the whole of it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Chat {
     /// The run.
     id: String,
@@ -56,6 +56,8 @@ impl Chat {
             tool_call,
             end,
             text_was_thinking: _,
+            begun_anew: _, // a stream has nothing to take back
+            notice: _,     // stands in the head
         } = piece;
         if let Some(run) = run {
             self.id = run.run_id; // a repeat may have begun another run

@@ -1,81 +1,99 @@
 //! The items of a request, as messages of chat completions: the conversation is the same, its spelling is not.
 
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::super::{messages::Message, target::wrong};
-use crate::error::Refusal;
+use super::super::{
+    messages::{Answered, Message, Spoken, ToolCall, text_alone},
+    parts::{Words, words},
+};
+use crate::{
+    error::Refusal,
+    http::fields::{Fields, mistyped, param, wrong},
+};
 
-/// What a request says.
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-pub(super) enum Input {
-    Text(String),
-    Items(Vec<Map<String, Value>>),
-}
-
-/// The conversation as messages.
-pub(super) fn messages(input: Input) -> Result<Vec<Message>, Refusal> {
+/// The conversation as messages. `place` is that of all of it.
+pub(super) fn messages(input: Value, place: &str) -> Result<Vec<Message>, Refusal> {
     let items = match input {
-        Input::Text(text) => vec![json!({"role": "user", "content": text})],
-        Input::Items(items) => spelled(items)?,
+        Value::String(text) => {
+            let said = Spoken::User(Words {
+                text,
+                ..Words::default()
+            });
+            return Ok(vec![Message {
+                said,
+                place: place.to_owned(),
+            }]);
+        }
+        Value::Array(items) => items,
+        other => return Err(mistyped(place, "a string or a list of items", &other)),
     };
-    serde_json::from_value(Value::Array(items))
-        .map_err(|error| wrong("/input", format!("an item cannot be read: {error}")))
-}
-
-fn spelled(items: Vec<Map<String, Value>>) -> Result<Vec<Value>, Refusal> {
-    let mut messages: Vec<Value> = Vec::new();
-    for (index, mut item) in items.into_iter().enumerate() {
-        let mut take = |key: &str| item.remove(key).unwrap_or_default();
-        match take("type").as_str() {
-            None | Some("message") => {
-                let content = content(take("content"));
-                messages.push(json!({"role": take("role"), "content": content}));
-            }
+    let mut messages: Vec<Message> = Vec::new();
+    for (index, item) in items.into_iter().enumerate() {
+        let mut item = Fields::of(item, &format!("{place}/{index}"))?;
+        match item.text("type")?.as_deref() {
+            None | Some("message") => messages.push(message(&mut item)?),
             Some("function_call") => {
-                let call = json!({
-                    "id": take("call_id"), "function": {"name": take("name"), "arguments": take("arguments")},
-                });
+                let call = ToolCall {
+                    id: item.needed_text("call_id")?,
+                    name: item.needed_text("name")?,
+                    arguments: item.text("arguments")?.unwrap_or_default(),
+                };
                 // Calls that stand together are one message of the assistant, and so is what it said just before.
-                let last = messages.last_mut().filter(|last| last["role"] == "assistant");
-                match last.and_then(Value::as_object_mut) {
-                    Some(last) => match last.get_mut("tool_calls").and_then(Value::as_array_mut) {
-                        Some(calls) => calls.push(call),
-                        None => {
-                            last.insert("tool_calls".to_owned(), json!([call]));
-                        }
-                    },
-                    None => messages.push(json!({"role": "assistant", "tool_calls": [call]})),
+                match messages.last_mut().map(|last| &mut last.said) {
+                    Some(Spoken::Assistant { calls, .. }) => calls.push(call),
+                    _ => messages.push(Message {
+                        said: Spoken::Assistant {
+                            text: String::new(),
+                            calls: vec![call],
+                        },
+                        place: item.place("arguments"),
+                    }),
                 }
             }
             Some("function_call_output") => {
-                let content = content(take("output"));
-                messages.push(json!({"role": "tool", "tool_call_id": take("call_id"), "content": content}));
+                let place = item.place("output");
+                let output = item.take("output");
+                messages.push(Message {
+                    said: Spoken::Tool(Answered {
+                        call: item.needed_text("call_id")?,
+                        call_place: item.place("call_id"),
+                        text: text_alone(output, &place)?,
+                    }),
+                    place,
+                });
             }
             Some("reasoning") => {} // what was thought goes to no model again
             Some(other) => {
-                let message = format!("items of type `{other}` cannot be read here");
-                return Err(wrong(&format!("/input/{index}"), message));
+                let shown: String = other.chars().take(64).collect();
+                let message = format!("items of type `{shown}` cannot be read here");
+                return Err(wrong(&item.place("type"), message).detail("code", "invalid_value"));
             }
         }
     }
     Ok(messages)
 }
 
-/// The parts of an item under the names that they have in a message.
-fn content(content: Value) -> Value {
-    let Value::Array(parts) = content else {
-        return content;
-    };
-    let parts = parts.into_iter().map(|mut part| match part["type"].as_str() {
-        Some("input_image") => json!({"type": "image_url", "image_url": part["image_url"].take()}),
-        Some("input_file") => {
-            json!({"type": "file", "file": {"file_data": part["file_data"].take(), "filename": part["filename"].take()}})
+fn message(item: &mut Fields) -> Result<Message, Refusal> {
+    let role = item.needed_text("role")?;
+    let place = item.place("content");
+    let content = item.take("content").ok_or_else(|| item.lacks("content"))?;
+    let said = match role.as_str() {
+        "user" => Spoken::User(words(Some(content), &place)?),
+        "system" | "developer" => Spoken::System(text_alone(Some(content), &place)?),
+        "assistant" => Spoken::Assistant {
+            text: text_alone(Some(content), &place)?,
+            calls: Vec::new(),
+        },
+        _ => {
+            let path = item.place("role");
+            let told = format!(
+                "`{}` is none of system, developer, user and assistant",
+                param(&path)
+            );
+            return Err(wrong(&path, told).detail("code", "invalid_value"));
         }
-        _ => part,
-    });
-    parts.collect()
+    };
+    Ok(Message { said, place })
 }
 
 /// Tools in the form of chat completions.
@@ -118,12 +136,17 @@ pub(super) fn response_format(format: Value) -> Option<Value> {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::super::messages, *};
+    use super::{
+        super::super::messages::{self, Custom},
+        *,
+    };
+
+    const PIXEL: &str = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
 
     #[test]
     fn items_are_the_messages_that_they_mean() {
         let items = json!([
-            {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "what"}, {"type": "input_image", "image_url": "data:image/png;base64,aGk="}]},
+            {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "what"}, {"type": "input_image", "image_url": PIXEL}]},
             {"type": "reasoning", "id": "rs_1", "summary": []},
             {"role": "assistant", "content": [{"type": "output_text", "text": "I look.", "annotations": []}]},
             {"type": "function_call", "call_id": "c1", "name": "ls", "arguments": "{}"},
@@ -132,7 +155,11 @@ mod tests {
             {"type": "function_call_output", "call_id": "c2", "output": [{"type": "input_text", "text": "b"}]},
         ]);
 
-        let said = messages::read(super::messages(serde_json::from_value(items).unwrap()).unwrap()).unwrap();
+        let custom = Custom {
+            is_loose: true,
+            has_session: false,
+        };
+        let said = messages::read(super::messages(items, "/input").unwrap(), "/input", custom).unwrap();
 
         assert_eq!(said.history.len(), 2);
         assert_eq!(said.history[0]["attachments"][0]["type"], "image");
@@ -145,5 +172,30 @@ mod tests {
                 json!({"callId": "c2", "text": "b", "name": "ls"})
             ]
         );
+    }
+
+    #[test]
+    fn a_result_that_stands_behind_other_words_answers_its_call_all_the_same() {
+        let items = json!([
+            {"type": "function_call", "call_id": "c1", "name": "ls", "arguments": "{}"},
+            {"type": "function_call", "call_id": "c2", "name": "ls", "arguments": "{}"},
+            {"type": "function_call_output", "call_id": "c2", "output": "b"},
+            {"role": "user", "content": "wait"},
+            {"type": "function_call_output", "call_id": "c1", "output": "a"},
+        ]);
+        let custom = Custom {
+            is_loose: true,
+            has_session: false,
+        };
+
+        let said = messages::read(super::messages(items, "/input").unwrap(), "/input", custom).unwrap();
+
+        assert_eq!(said.message.as_deref(), Some("wait"));
+        let results: Vec<_> = said.history[1..]
+            .iter()
+            .map(|message| message["toolResult"]["callId"].clone())
+            .collect();
+        assert_eq!(results, ["c2", "c1"]);
+        assert_eq!(said.places.history[2].call.as_deref(), Some("/input/4/call_id"));
     }
 }

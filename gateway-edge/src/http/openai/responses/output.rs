@@ -14,7 +14,7 @@ use super::super::{
 use crate::error::Refusal;
 
 /// A response as far as it has come.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Response {
     /// The run.
     id: String,
@@ -35,7 +35,7 @@ pub(super) struct Response {
 }
 
 /// A text that is being written.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Text {
     kind: Kind,
     place: usize,
@@ -297,6 +297,8 @@ impl Form for Response {
             tool_call,
             end,
             text_was_thinking: _,
+            begun_anew: _, // a stream has nothing to take back
+            notice: _,     // stands in the head
         } = piece;
         if let Some(run) = run {
             self.id = run.run_id; // a repeat may have begun another run
