@@ -22,7 +22,7 @@ use crate::{
 const SENDER_NAME_CHARS_MAX: usize = 200;
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", expecting = "an object")]
 struct Body {
     id: MessageId,
     from: From,
@@ -55,6 +55,7 @@ fn milliseconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64
 }
 
 #[derive(Deserialize)]
+#[serde(expecting = "an object")]
 struct From {
     id: SenderId,
     name: Option<String>,
@@ -63,7 +64,7 @@ struct From {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", expecting = "an object")]
 struct Chat {
     id: ChatId,
     kind: ChatKind,
@@ -275,6 +276,25 @@ mod tests {
         }
         for none in ["1e16", "-1e300", "1e400", "\"now\"", "99999999999999999999"] {
             assert!(sent_at(&format!(r#","sentAt":{none}"#)).is_err(), "{none}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_message_is_told_without_the_names_of_types() {
+        for body in [
+            "7",
+            "\"x\"",
+            r#"{"id":"m","from":"anna"}"#,
+            r#"{"id":"m","from":{"id":"a"},"chat":7}"#,
+        ] {
+            let error = serde_json::from_str::<Body>(body)
+                .err()
+                .expect("no message")
+                .to_string();
+            assert!(
+                error.contains("expected an object") && !error.contains("struct"),
+                "{error}"
+            );
         }
     }
 }

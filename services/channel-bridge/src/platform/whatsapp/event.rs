@@ -5,20 +5,20 @@ use serde::Deserialize;
 use super::api::Problem;
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, expecting = "an object")]
 pub(super) struct Post {
     pub(super) object: String,
     pub(super) entry: Vec<Entry>,
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, expecting = "an object")]
 pub(super) struct Entry {
     pub(super) changes: Vec<Change>,
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, expecting = "an object")]
 pub(super) struct Change {
     pub(super) field: String,
     /// Read when the field is one that says messages.
