@@ -264,7 +264,7 @@ async fn a_file_that_a_service_cannot_use_is_named_by_status_whichever_it_is() {
                 .then_some(log)
         })
         .await;
-        let last = log.rfind("1/7 configuration").map_or("", |begin| &log[begin..]);
+        let last = log.rsplit_once("1/7 configuration").map_or("", |(_, last)| last);
         let reasons = last
             .lines()
             .filter(|line| line.contains(&name) && line.contains("gatehouse: "));
