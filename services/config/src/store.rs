@@ -215,6 +215,7 @@ impl<D: Disk> Store<D> {
             .mode(path)?
             .map_or(PRIVATE, |mode| mode & 0o770 | PRIVATE);
         let written = self.disk.write(&temporary, content, mode);
+        self.disk.give_owner(&temporary, path); // who wrote the file goes on reading it when root's gateway changed it
         if let Err(error) = written.and_then(|()| self.disk.rename(&temporary, path)) {
             let _ = self.disk.remove(&temporary); // on a full disk it would keep the room that it has
             return Err(error);

@@ -30,6 +30,7 @@ use crate::{
     drain::Drain,
     error::{Chain, Failure, Kind},
     sqlite::Database,
+    store::Trouble,
 };
 
 /// A piece of a copy: small against the largest message, large against what a message costs.
@@ -138,7 +139,8 @@ impl BackupService for Backup {
     }
 
     async fn release(&self, request: Request<ReleaseRequest>) -> Result<Response<ReleaseResponse>, Status> {
-        let held = self.gate.open(&request.into_inner().hold_id);
+        let ReleaseRequest { hold_id } = request.into_inner();
+        let held = self.gate.open(&hold_id);
         Ok(Response::new(ReleaseResponse { held }))
     }
 
@@ -199,7 +201,11 @@ async fn send(database: &Database, pieces: &mpsc::Sender<Piece>) -> Result<(), F
     let (snapshot, told) = tokio::join!(database.snapshot(pinned), told);
     let snapshot = snapshot.map_err(|error| {
         tracing::error!(error = %Chain(&error), "the database could not be copied");
-        Failure::new(error.kind(), format!("the database could not be copied: {error}"))
+        let mut why = format!("the database could not be copied: {}", Chain(&error));
+        if error.trouble() == Some(Trouble::DiskFull) {
+            why += "; it is copied beside itself first: make room for it once more on the disk of the home";
+        }
+        Failure::new(error.kind(), why)
     })?;
     told?;
     let unreadable = |error: std::io::Error| {

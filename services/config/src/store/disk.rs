@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File, OpenOptions, Permissions},
     io::{self, Read, Write},
-    os::unix::fs::{FileExt, OpenOptionsExt, PermissionsExt},
+    os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt, lchown},
     path::{Path, PathBuf},
 };
 
@@ -26,6 +26,8 @@ pub(crate) trait Disk: Send + 'static {
     /// Makes this the whole content of a file that is there, and flushes it to the disk. Without room it fails before anything that
     /// stood there is overwritten.
     fn overwrite(&self, path: &Path, content: &[u8]) -> io::Result<()>;
+    /// Gives a file the owner and the group of another, as far as this process may: it has neither where it may not.
+    fn give_owner(&self, file: &Path, of: &Path);
     /// Gives a file another name, which may be in use.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Flushes the names of a folder to the disk.
@@ -105,6 +107,17 @@ impl Disk for Real {
         file.write_all_at(first, 0)?;
         file.set_len(u64::try_from(content.len()).unwrap_or(u64::MAX))?;
         file.sync_all()
+    }
+
+    fn give_owner(&self, file: &Path, of: &Path) {
+        let (Ok(ours), Ok(theirs)) = (fs::metadata(file), fs::metadata(of)) else {
+            return;
+        };
+        if (ours.uid(), ours.gid()) != (theirs.uid(), theirs.gid())
+            && lchown(file, Some(theirs.uid()), Some(theirs.gid())).is_err()
+        {
+            let _ = lchown(file, None, Some(theirs.gid())); // only root gives files away; a group of its own anybody may give
+        }
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {

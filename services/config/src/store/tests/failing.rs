@@ -25,6 +25,10 @@ impl Disk for Failing {
         Real.read(path)
     }
 
+    fn give_owner(&self, file: &Path, of: &Path) {
+        Real.give_owner(file, of);
+    }
+
     fn mode(&self, path: &Path) -> io::Result<Option<u32>> {
         Real.mode(path)
     }

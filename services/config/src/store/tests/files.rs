@@ -120,3 +120,23 @@ fn the_credential_of_a_plugin_is_in_a_folder_of_its_own_where_there_is_one() {
     let again = store.plugin_token("matrix").expect("kept");
     assert_eq!(again.expose(), kept(credentials.join("plugin-matrix/secret")));
 }
+
+#[test]
+fn a_document_stays_its_owners_when_roots_gateway_changes_it() {
+    let home = tempfile::tempdir().expect("a folder");
+    let document = home.path().join("gatehouse.json5");
+    std::fs::write(&document, "{}").expect("written");
+    let theirs = (1_000, 1_001);
+    if std::os::unix::fs::chown(&document, Some(theirs.0), Some(theirs.1)).is_err() {
+        return; // only root gives files away
+    }
+    let store = Store::new(Real, document.clone(), home.path().join("config"));
+    store.prepare().expect("folders");
+
+    store
+        .write_document("{a: 1}", Timestamp::from_ms(5), None)
+        .expect("written");
+
+    let facts = std::fs::metadata(&document).expect("there");
+    assert_eq!((facts.uid(), facts.gid()), theirs);
+}
