@@ -6,6 +6,7 @@ mod heartbeats;
 mod hooks;
 mod models;
 mod plugins;
+mod rooms;
 mod sharing;
 
 use std::net::IpAddr;
@@ -42,6 +43,7 @@ pub(crate) fn check(document: &Document, written: &Value) -> Vec<Issue> {
     hooks::check(document, written, &mut issues);
     models::check(document, written, &mut issues);
     channels::check(document, &mut issues);
+    rooms::check(document, &mut issues);
     plugins::check(document, &mut issues);
     issues.extend(sharing::check(document, written));
     let exposed = exposure::of(document)
