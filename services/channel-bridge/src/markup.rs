@@ -4,6 +4,7 @@
 //! dialect is one file that writes those pieces down (`plain` here, `html` in Telegram's folder). `split` cuts a text between
 //! its blocks, and each part is Markdown again, so that what the outbox keeps can be read and cut anew.
 
+mod address;
 mod layout;
 mod parse;
 mod plain;
@@ -15,7 +16,8 @@ mod write;
 mod tests;
 
 pub(crate) use self::{
-    layout::{Piece, Style, pieces},
+    address::{is_followed, tells},
+    layout::{Piece, Style, pieces, told_behind},
     plain::plain,
     split::split,
     tree::Document,

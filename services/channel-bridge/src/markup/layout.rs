@@ -3,13 +3,16 @@
 
 use unicode_width::UnicodeWidthStr;
 
-use super::tree::{Block, Cell, Document, Inline, Item};
+use super::{
+    address::{is_followed, tells},
+    tree::{Block, Cell, Document, Inline, Item},
+};
 
 /// The widest table that is shown in columns. A phone shows about so many letters of code in a line; a wider table would be
 /// wrapped there and is shown row by row.
 const TABLE_COLUMNS_MAX: usize = 44;
 
-/// How words look. Code has no other style: platforms refuse the two together.
+/// How words look. Code may lead somewhere, and has no other style: platforms refuse the two together.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Style {
     pub(crate) bold: bool,
@@ -34,6 +37,14 @@ pub(crate) enum Piece {
 }
 
 impl Piece {
+    /// Where a touch on it leads.
+    fn link(&self) -> Option<&str> {
+        match self {
+            Self::Words(_, style) => style.link.as_deref(),
+            Self::Code { .. } | Self::QuoteBegins | Self::QuoteEnds => None,
+        }
+    }
+
     /// What is read of it.
     pub(crate) fn text(&self) -> &str {
         match self {
@@ -41,6 +52,22 @@ impl Piece {
             Self::QuoteBegins | Self::QuoteEnds => "",
         }
     }
+}
+
+/// The address of the link that ends with this piece, where its words do not tell it: for platforms on which it stands behind them.
+/// A link may consist of several pieces, one of them bold.
+pub(crate) fn told_behind(pieces: &[Piece], at: usize) -> Option<&str> {
+    let to = pieces.get(at)?.link()?;
+    if pieces.get(at + 1).and_then(Piece::link) == Some(to) {
+        return None;
+    }
+    let before = pieces.get(..=at).unwrap_or_default().iter().rev();
+    let mut words: Vec<&str> = before
+        .take_while(|piece| piece.link() == Some(to))
+        .map(Piece::text)
+        .collect();
+    words.reverse();
+    Some(to).filter(|to| !tells(&words.concat(), to))
 }
 
 /// The pieces of a document.
@@ -209,6 +236,7 @@ impl Layout {
                 Inline::Code(code) => {
                     let style = Style {
                         code: true,
+                        link: style.link.clone(),
                         ..Style::default()
                     };
                     self.say(code, &style);
@@ -234,20 +262,27 @@ impl Layout {
                     };
                     self.words(words, &style);
                 }
-                Inline::Link { to, words } | Inline::Image { to, words } => {
-                    let link = Some(to.clone()).filter(|to| !to.is_empty());
-                    let style = Style {
-                        link: link.or_else(|| style.link.clone()),
-                        ..style.clone()
-                    };
-                    if self::words(words).trim().is_empty() {
-                        self.say(to, &style);
-                    } else {
-                        self.words(words, &style);
-                    }
-                }
+                Inline::Link { to, words } | Inline::Image { to, words } => self.link(to, words, style),
                 Inline::Break => self.lines(1),
             }
+        }
+    }
+
+    /// A link. An address that no touch leads to stands behind its words, unless it is a place within this very text.
+    fn link(&mut self, to: &str, words: &[Inline], style: &Style) {
+        let link = Some(to.to_owned()).filter(|to| is_followed(to));
+        let is_told = link.is_some() || to.is_empty() || to.starts_with('#');
+        let style = Style {
+            link: link.or_else(|| style.link.clone()),
+            ..style.clone()
+        };
+        let shown = self::words(words);
+        if shown.trim().is_empty() {
+            return self.say(to, &style);
+        }
+        self.words(words, &style);
+        if !is_told && !tells(&shown, to) {
+            self.say(&format!(" ({to})"), &style);
         }
     }
 

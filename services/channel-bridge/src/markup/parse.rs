@@ -1,10 +1,13 @@
-//! From text to tree. Which Markdown: CommonMark, with the tables, struck words and tasks that models write.
+//! From text to tree. Which Markdown: CommonMark, with the tables, struck words, tasks and bare addresses that models write.
 
 use std::ops::Range;
 
-use pulldown_cmark::{CodeBlockKind, Event, HeadingLevel, Options, Parser, Tag, TagEnd};
+use pulldown_cmark::{CodeBlockKind, Event, HeadingLevel, LinkType, Options, Parser, Tag, TagEnd};
 
-use super::tree::{Block, Document, Inline, Item};
+use super::{
+    address::{Masked, bare, leads_to},
+    tree::{Block, Document, Inline, Item},
+};
 
 /// How deep things may stand in each other. What is deeper stands where the last of them is: nobody reads a thirteenth level,
 /// and what walks the tree walks it by recursion.
@@ -27,8 +30,12 @@ impl Document {
         if !is_sane(text) {
             return vec![(Block::Paragraph(as_written(text)), 0..text.len())];
         }
-        let mut builder = Builder::default();
-        for (event, range) in Parser::new_ext(text, options()).into_offset_iter() {
+        let masked = Masked::of(text);
+        let mut builder = Builder {
+            stand_ins: masked.stand_ins(),
+            ..Builder::default()
+        };
+        for (event, range) in Parser::new_ext(&masked.text, options()).into_offset_iter() {
             builder.take(event, range);
         }
         builder.done
@@ -114,6 +121,8 @@ struct Builder {
     ignored: usize,
     /// Where the outermost open block begins.
     begins: usize,
+    /// What stands for letters within addresses.
+    stand_ins: Option<[char; 3]>,
 }
 
 impl Builder {
@@ -122,12 +131,18 @@ impl Builder {
             Event::Start(tag) => self.start(tag, &range),
             Event::End(tag) => self.end(tag, range.end),
             Event::Text(text) => self.text(&text),
-            Event::Code(code) => self.inline(Inline::Code(code.into_string())),
+            Event::Code(code) => {
+                let code = self.written(&code);
+                self.inline(Inline::Code(code));
+            }
             Event::InlineMath(text) | Event::DisplayMath(text) | Event::FootnoteReference(text) => {
                 self.text(&text);
             }
             Event::Html(html) => self.text(&html),
-            Event::InlineHtml(html) => self.inline(Inline::Html(html.into_string())),
+            Event::InlineHtml(html) => {
+                let html = self.written(&html);
+                self.inline(Inline::Html(html));
+            }
             Event::SoftBreak | Event::HardBreak => self.inline(Inline::Break),
             Event::Rule => self.block(Block::Rule, range),
             Event::TaskListMarker(is_done) => {
@@ -182,8 +197,13 @@ impl Builder {
             Tag::Emphasis | Tag::Superscript | Tag::Subscript => words(Wrap::Emphasis),
             Tag::Strong => words(Wrap::Strong),
             Tag::Strikethrough => words(Wrap::Strike),
-            Tag::Link { dest_url, .. } => words(Wrap::Link(dest_url.into_string())),
-            Tag::Image { dest_url, .. } => words(Wrap::Image(dest_url.into_string())),
+            Tag::Link {
+                link_type: LinkType::Email,
+                dest_url,
+                ..
+            } => words(Wrap::Link(format!("mailto:{dest_url}"))),
+            Tag::Link { dest_url, .. } => words(Wrap::Link(self.written(&dest_url))),
+            Tag::Image { dest_url, .. } => words(Wrap::Image(self.written(&dest_url))),
         };
         self.open.push(opened);
     }
@@ -239,6 +259,9 @@ impl Builder {
     }
 
     fn words(&mut self, wrap: Wrap, words: Vec<Inline>, range: Range<usize>) {
+        let in_link = |open: &Open| matches!(open, Open::Words(Wrap::Link(_) | Wrap::Image(_), _));
+        let leads_somewhere = matches!(wrap, Wrap::Link(_) | Wrap::Image(_)) || self.open.iter().any(in_link);
+        let words = if leads_somewhere { words } else { linked(words) };
         match wrap {
             Wrap::Paragraph => self.block(Block::Paragraph(words), range),
             Wrap::Heading(level) => self.block(Block::Heading { level, words }, range),
@@ -256,11 +279,16 @@ impl Builder {
     }
 
     fn text(&mut self, text: &str) {
+        let text = self.written(text);
         match self.open.last_mut() {
-            Some(Open::Code(_, code)) => code.push_str(text),
-            Some(Open::Html(html)) => html.push_str(text),
-            _ => self.inline(Inline::Text(text.to_owned())),
+            Some(Open::Code(_, code)) => code.push_str(&text),
+            Some(Open::Html(html)) => html.push_str(&text),
+            _ => self.inline(Inline::Text(text)),
         }
+    }
+
+    fn written(&self, text: &str) -> String {
+        Masked::written(self.stand_ins, text.to_owned())
     }
 
     fn inline(&mut self, inline: Inline) {
@@ -301,8 +329,37 @@ fn flush(blocks: &mut Vec<Block>, mut loose: Vec<Inline>) {
         loose.pop();
     }
     if !loose.is_empty() {
-        blocks.push(Block::Paragraph(loose));
+        blocks.push(Block::Paragraph(linked(loose)));
     }
+}
+
+/// Words whose bare addresses are links to where they lead.
+fn linked(words: Vec<Inline>) -> Vec<Inline> {
+    let mut linked = Vec::with_capacity(words.len());
+    for word in words {
+        let Inline::Text(text) = word else {
+            linked.push(word);
+            continue;
+        };
+        let mut from = 0;
+        for address in bare(&text) {
+            let before = text.get(from..address.start).unwrap_or_default();
+            if !before.is_empty() {
+                linked.push(Inline::Text(before.to_owned()));
+            }
+            from = address.end;
+            let address = text.get(address).unwrap_or_default();
+            linked.push(Inline::Link {
+                to: leads_to(address),
+                words: vec![Inline::Text(address.to_owned())],
+            });
+        }
+        let rest = text.get(from..).unwrap_or_default();
+        if !rest.is_empty() {
+            linked.push(Inline::Text(rest.to_owned()));
+        }
+    }
+    linked
 }
 
 fn flat(block: Block) -> Vec<Inline> {

@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use crate::adapter::{TextUnit, border, overflow};
 
 use super::{
+    address::tells,
     layout,
     parse::definitions,
     tree::{Block, Document, Inline, Item},
@@ -391,7 +392,12 @@ impl Packer {
             whole if !alone => (None, Some(whole)),
             Inline::Code(text) | Inline::Html(text) => self.text(&text, room, true),
             Inline::Link { to, words } | Inline::Image { to, words } => {
-                self.text(&format!("{} ({to})", layout::words(&words)), room, true)
+                let words = layout::words(&words);
+                if tells(&words, &to) {
+                    self.text(&words, room, true)
+                } else {
+                    self.text(&format!("{words} ({to})"), room, true)
+                }
             }
             Inline::Break => (None, None),
         }

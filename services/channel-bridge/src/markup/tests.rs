@@ -319,3 +319,95 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_bare_address_is_a_link_and_no_letter_of_it_is_emphasis() {
+    let address = "https://a.b/_next_/*x*/__main__.html";
+    let link = |to: &str, words: &str| (words.to_owned(), Some(to.to_owned()));
+    for (text, others) in [
+        (address.to_owned(), ""),
+        (format!("<{address}>"), ""),
+        (format!("see {address}, *now*"), "see , now"),
+        (format!("**{address}**: *and*"), ": and"),
+        (format!("*at {address}* and `_x_`"), "at  and _x_"),
+        (format!("- ({address})\n"), "• ()"),
+        (format!("> {address}"), ""),
+    ] {
+        let pieces = pieces(&Document::parse(&text));
+        let words = |is_link: bool| -> String {
+            let of =
+                |piece: &&Piece| matches!(piece, Piece::Words(_, style) if style.link.is_some() == is_link);
+            pieces.iter().filter(of).map(Piece::text).collect()
+        };
+        assert_eq!(
+            (words(true).as_str(), words(false).as_str()),
+            (address, others),
+            "{text}"
+        );
+    }
+    for (text, wanted) in [
+        (format!("[*w*]({address})"), link(address, "w")),
+        (format!("[w][1]\n\n[1]: {address}"), link(address, "w")),
+        (
+            "[https://a.b/_x_](https://c.d/_y_)".to_owned(),
+            link("https://c.d/_y_", "https://a.b/_x_"),
+        ),
+        (
+            "www.a.b/_x_".to_owned(),
+            link("http://www.a.b/_x_", "www.a.b/_x_"),
+        ),
+        ("<a@b.c>".to_owned(), link("mailto:a@b.c", "a@b.c")),
+        (format!("`{address}`"), (address.to_owned(), None)),
+        (format!("[w]({address})\n"), link(address, "w")),
+    ] {
+        let found = pieces(&Document::parse(&text))
+            .into_iter()
+            .find_map(|piece| match piece {
+                Piece::Words(words, style) => Some((words, style.link)),
+                _ => None,
+            });
+        assert_eq!(found, Some(wanted), "{text}");
+    }
+    assert_eq!(
+        pieces(&Document::parse(&format!("```\n{address}\n```"))),
+        [Piece::Code {
+            language: String::new(),
+            text: address.to_owned()
+        }]
+    );
+}
+
+#[test]
+fn a_bare_address_is_the_same_when_it_is_written_down_anew_and_is_said_once_where_it_is_torn() {
+    let text = format!("{} https://a.b/__main__.html end", "word ".repeat(60));
+    let parts = split(UNIT, &text, 100);
+    assert!(
+        parts
+            .iter()
+            .any(|part| part.contains("<https://a.b/__main__.html>")),
+        "{parts:?}"
+    );
+
+    let long = format!("https://a.b/{}", "x_y".repeat(100));
+    let whole: String = split(UNIT, &long, 100).iter().map(|part| seen(part)).collect();
+    assert_eq!(whole, long);
+}
+
+#[test]
+fn code_leads_where_its_link_does_and_an_address_that_no_touch_leads_to_is_told() {
+    let told = |text: &str| plain(&pieces(&Document::parse(text)));
+
+    assert_eq!(told("**[`tokio`](https://a.b)**"), "tokio (https://a.b)");
+    assert_eq!(
+        told("[note](obsidian://x) [a](docs/a.md)"),
+        "note (obsidian://x) a (docs/a.md)"
+    );
+    assert_eq!(
+        told("[docs/a.md](docs/a.md) [top](#top) [x]()"),
+        "docs/a.md top x"
+    );
+    assert_eq!(
+        told("[![build](https://i.b/x.svg)](https://ci.b/run)"),
+        "build (https://i.b/x.svg)"
+    );
+}

@@ -1,6 +1,9 @@
 //! From tree to Markdown that means the same: for the parts of a block that had to be cut.
 
-use super::tree::{Block, Cell, Inline, Item};
+use super::{
+    address::is_followed,
+    tree::{Block, Cell, Inline, Item},
+};
 
 /// CommonMark knows no longer number of an item.
 const NUMBER_MAX: u64 = 999_999_999;
@@ -91,6 +94,7 @@ fn inlines(words: &[Inline], line_break: &str) -> String {
                 let words = without(words, |word| matches!(word, Inline::Strike(_)));
                 text.push_str(&format!("~~{}~~", inlines(&words, line_break)));
             }
+            Inline::Link { to, words } if is_bare(to, words) => text.push_str(&format!("<{to}>")),
             Inline::Link { to, words } => {
                 text.push_str(&format!("[{}]{}", inlines(words, line_break), address(to)));
             }
@@ -137,6 +141,12 @@ fn span(code: &str) -> String {
 /// The longest run of backticks.
 fn longest_run(text: &str) -> usize {
     text.split(|c| c != '`').map(str::len).max().unwrap_or(0)
+}
+
+/// Whether a link is an address that stands for itself.
+fn is_bare(to: &str, words: &[Inline]) -> bool {
+    let is_plain = |c: char| !c.is_whitespace() && !c.is_control() && !"<>&\\|".contains(c);
+    is_followed(to) && to.chars().all(is_plain) && words == [Inline::Text(to.to_owned())]
 }
 
 fn address(to: &str) -> String {

@@ -1,14 +1,20 @@
 //! Discord's own Markdown: what looks like it and is none is escaped, so that a model's words are shown as they were meant.
 
-use crate::markup::{Piece, Style};
+use crate::markup::{Piece, Style, told_behind};
 
 /// The whole as `content` takes it.
 pub(super) fn markdown(pieces: &[Piece]) -> String {
     let mut text = String::new();
     let mut quote: Option<usize> = None;
-    for piece in pieces {
+    for (at, piece) in pieces.iter().enumerate() {
         match piece {
-            Piece::Words(said, style) => words(&mut text, said, style),
+            Piece::Words(said, style) => {
+                words(&mut text, said, style);
+                // Only pages are led to.
+                if let Some(to) = told_behind(pieces, at).filter(|to| !is_web(to)) {
+                    text.push_str(&format!(" ({})", escaped(to, false)));
+                }
+            }
             Piece::Code { language, text: code } => {
                 let is_name = |c: char| c.is_ascii_alphanumeric() || "+#-_.".contains(c);
                 let language = if language.chars().all(is_name) {
@@ -50,13 +56,13 @@ fn words(text: &mut String, said: &str, style: &Style) {
 }
 
 fn styled(text: &mut String, words: &str, style: &Style) {
+    let link = style.link.as_deref().filter(|to| is_web(to));
     if style.code {
-        let fence = if words.contains('`') { "``" } else { "`" };
-        let pad = if words.contains('`') { " " } else { "" };
-        text.push_str(&format!(
-            "{fence}{pad}{}{pad}{fence}",
-            words.replace("``", "`\u{200b}`")
-        ));
+        let code = code(words);
+        match link {
+            Some(to) => text.push_str(&format!("[{code}]({})", address(to))),
+            None => text.push_str(&code),
+        }
         return;
     }
     let marks = [(style.bold, "**"), (style.italic, "*"), (style.strike, "~~")];
@@ -65,12 +71,11 @@ fn styled(text: &mut String, words: &str, style: &Style) {
         .filter_map(|(on, mark)| on.then_some(mark))
         .collect();
     text.extend(marks.iter().copied());
-    match style.link.as_deref().filter(|to| is_web(to)) {
+    match link {
         // An address is shown as itself.
         Some(to) if to == words => text.push_str(to),
         Some(to) => {
-            let address = to.replace(')', "%29").replace(char::is_whitespace, "%20");
-            text.push_str(&format!("[{}]({address})", escaped(words, false)));
+            text.push_str(&format!("[{}]({})", escaped(words, false), address(to)));
         }
         None => {
             let begins = text.is_empty() || text.ends_with('\n');
@@ -78,6 +83,20 @@ fn styled(text: &mut String, words: &str, style: &Style) {
         }
     }
     text.extend(marks.iter().rev().copied());
+}
+
+fn code(words: &str) -> String {
+    let (fence, pad) = if words.contains('`') {
+        ("``", " ")
+    } else {
+        ("`", "")
+    };
+    format!("{fence}{pad}{}{pad}{fence}", words.replace("``", "`\u{200b}`"))
+}
+
+/// An address that ends where its link does.
+fn address(to: &str) -> String {
+    to.replace(')', "%29").replace(char::is_whitespace, "%20")
 }
 
 fn is_web(to: &str) -> bool {
@@ -134,6 +153,16 @@ mod tests {
             ("[text](https://a.b/c_d)", "[text](https://a.b/c_d)"),
             ("<https://a.b/c_d>", "https://a.b/c_d"),
             ("see https://a.b/c_d_e now_", "see https://a.b/c_d_e now\\_"),
+            (
+                "see https://a.b/__main__.html, *x*",
+                "see https://a.b/__main__.html, *x*",
+            ),
+            ("[`tokio`](https://a.b)", "[`tokio`](https://a.b)"),
+            (
+                "[call](tel:+491) or <mailto:a@b.c>",
+                "call (tel:+491) or mailto:a@b.c",
+            ),
+            ("[local](docs/a.md)", "local (docs/a.md)"),
             ("> said\n> more", "> said\n> more"),
             ("- a\n- b", "• a\n• b"),
             (r"\*not bold\* a_b ||x||", r"\*not bold\* a\_b \|\|x\|\|"),

@@ -14,14 +14,13 @@ use super::{
     chats::Place,
     refusal,
     rpc::{Rpc, RpcError},
-    styles::Styled,
+    styles::{Styled, messages},
 };
 use crate::{
     adapter::{InboundMessage, Receipt, SendError, SendPart},
     id::MessageId,
-    markup::{Document, pieces},
     media::MediaReader,
-    platform::web::{client::WebError, last::Last, outbound::Speaker, silence::Silence},
+    platform::web::{client::WebError, fitting::Partly, last::Last, outbound::Speaker, silence::Silence},
 };
 
 /// Chats that are spoken to at the same time.
@@ -34,6 +33,7 @@ pub(super) struct Mouth {
     silence: Arc<Mutex<Silence>>,
     /// Messages that were not said to be read yet. Unset: that is never said.
     unread: Option<Last>,
+    partly: Partly,
     /// Reads the files that are to be sent.
     pub(super) media: MediaReader,
 }
@@ -59,6 +59,7 @@ impl Mouth {
             rpc,
             silence: Arc::default(),
             unread: read_receipts.then(Last::default),
+            partly: Partly::default(),
             media,
         }
     }
@@ -100,8 +101,35 @@ impl Mouth {
         }
     }
 
+    /// Says a part in these words, as several messages where they have no room in one. A file goes with the last.
+    pub(super) async fn say_words(
+        &self,
+        part: &SendPart,
+        place: &Place,
+        words: &str,
+        file: Option<String>,
+    ) -> Result<Receipt, SendError> {
+        let texts = messages(words);
+        // In other words it is cut elsewhere.
+        let key = format!("{}/{}", part.key, words.len());
+        let mut last = Receipt::default();
+        for (at, text) in texts.iter().enumerate().skip(self.partly.taken(&key)) {
+            let is_last = at + 1 == texts.len();
+            let mut message = worded(place, text);
+            if let Some(file) = file.as_ref().filter(|_| is_last) {
+                message.insert("attachments".to_owned(), json!([file]));
+            }
+            last = self.put(place, message).await?;
+            if !is_last {
+                self.partly.keep(&key, at + 1);
+            }
+        }
+        self.partly.forget(&key);
+        Ok(last)
+    }
+
     /// Sends a message as it stands.
-    pub(super) async fn put(&self, place: &Place, message: Map<String, Value>) -> Result<Receipt, SendError> {
+    async fn put(&self, place: &Place, message: Map<String, Value>) -> Result<Receipt, SendError> {
         let sent = self
             .rpc
             .send::<Sent>(message)
@@ -151,7 +179,7 @@ impl Speaker for Mouth {
         }
         match part.media.first() {
             Some(medium) => self.say_medium(part, &place, medium).await,
-            None => self.put(&place, worded(&place, &part.text)).await,
+            None => self.say_words(part, &place, &part.text, None).await,
         }
     }
 
@@ -175,16 +203,11 @@ fn said(message: &str) -> Option<(&str, i64)> {
 }
 
 /// A message of words, which may be none.
-pub(super) fn worded(place: &Place, text: &str) -> Map<String, Value> {
-    let styled = Styled::of(&pieces(&Document::parse(text)));
+fn worded(place: &Place, styled: &Styled) -> Map<String, Value> {
     let mut message = place.parameters();
-    if styled.text.trim().is_empty() {
-        message.insert("message".to_owned(), json!(text));
-    } else {
-        message.insert("message".to_owned(), json!(styled.text));
-        if !styled.styles.is_empty() {
-            message.insert("textStyle".to_owned(), json!(styled.styles));
-        }
+    message.insert("message".to_owned(), json!(styled.text));
+    if !styled.styles.is_empty() {
+        message.insert("textStyle".to_owned(), json!(styled.styles));
     }
     message
 }

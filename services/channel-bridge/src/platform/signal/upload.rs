@@ -1,19 +1,14 @@
 //! Files on their way into a chat: within the question itself, as an address that holds the bytes.
 
-use base64::{Engine, prelude::BASE64_STANDARD};
-use futures::TryStreamExt;
-use gatehouse_core::content::Media;
-use serde_json::json;
-
-use super::{
-    chats::Place,
-    say::{Mouth, worded},
-};
+use super::{chats::Place, say::Mouth};
 use crate::{
     adapter::{FetchError, Receipt, SendError, SendPart},
     media::Kept,
     platform::web::file,
 };
+use base64::{Engine, prelude::BASE64_STANDARD};
+use futures::TryStreamExt;
+use gatehouse_core::content::Media;
 
 /// Signal takes more, but a question to the daemon is whole in memory, in Base64, here and there.
 pub(super) const UPLOAD_BYTES_MAX: i64 = 16 * 1_000_000;
@@ -35,9 +30,7 @@ impl Mouth {
             return self.name(part, place, medium, &reason).await;
         }
         let address = address(medium, kept).await?;
-        let mut message = worded(place, &part.text);
-        message.insert("attachments".to_owned(), json!([address]));
-        match self.put(place, message).await {
+        match self.say_words(part, place, &part.text, Some(address)).await {
             // The daemon takes whatever it is given, unless it is in want of room or rights.
             Err(SendError::Permanent { reason }) if reason.to_ascii_lowercase().contains("attachment") => {
                 self.name(part, place, medium, &reason).await
@@ -54,7 +47,7 @@ impl Mouth {
         reason: &str,
     ) -> Result<Receipt, SendError> {
         let named = file::named(part, medium, reason);
-        self.put(place, worded(place, &named.text)).await
+        self.say_words(part, place, &named.text, None).await
     }
 }
 

@@ -2,7 +2,7 @@
 //! is kept from calling anybody, and a letter that only looks like markup is followed by a blank of no width.
 
 use crate::{
-    markup::{Document, Piece, Style, pieces},
+    markup::{Document, Piece, Style, is_followed, pieces},
     platform::web::letters::{GAP, quote, unmarked, words},
 };
 
@@ -22,7 +22,14 @@ fn mrkdwn(pieces: &[Piece]) -> String {
     let mut quoted: Option<usize> = None;
     for piece in pieces {
         match piece {
-            Piece::Words(said, style) => words(&mut text, said, style, |line| inner(line, style)),
+            Piece::Words(said, style) => {
+                // Between the letters of code a link is only letters: leading there is worth more.
+                let style = &Style {
+                    code: style.code && style.link.is_none(),
+                    ..style.clone()
+                };
+                words(&mut text, said, style, |line| inner(line, style));
+            }
             Piece::Code {
                 language: _,
                 text: code,
@@ -42,10 +49,8 @@ fn mrkdwn(pieces: &[Piece]) -> String {
 
 /// One line of words as it stands between the letters of its style.
 fn inner(words: &str, style: &Style) -> String {
-    if style.code {
-        return escaped(&words.replace('`', &format!("{GAP}'")));
-    }
-    match style.link.as_deref().filter(|to| leads_outside(to)) {
+    // What is no address would be a name that is called: `<!channel>`, `<@U1>`.
+    match style.link.as_deref().filter(|to| is_followed(to)) {
         Some(to) => {
             let address = escaped(&to.replace('|', "%7C").replace(char::is_whitespace, "%20"));
             if words == to {
@@ -54,16 +59,9 @@ fn inner(words: &str, style: &Style) -> String {
                 format!("<{address}|{}>", escaped(&words.replace('|', "/")))
             }
         }
+        None if style.code => escaped(&words.replace('`', &format!("{GAP}'"))),
         None => escaped(&unmarked(words)),
     }
-}
-
-/// What is no address would be a name that is called: `<!channel>`, `<@U1>`.
-fn leads_outside(to: &str) -> bool {
-    let scheme = to.split_once(':').map_or("", |(scheme, _)| scheme);
-    ["http", "https", "mailto", "tel"]
-        .iter()
-        .any(|known| scheme.eq_ignore_ascii_case(known))
 }
 
 fn escaped(words: &str) -> String {
@@ -98,6 +96,13 @@ mod tests {
             ("```rust\nlet x = 1;\n```", "```\nlet x = 1;\n```"),
             ("[text](https://a.b/?c=d&e=f)", "<https://a.b/?c=d&amp;e=f|text>"),
             ("<https://a.b>", "<https://a.b>"),
+            ("see https://a.b/_next_/*a*.", "see <https://a.b/_next_/*a*>."),
+            ("www.a.b/_x_", "<http://www.a.b/_x_|www.a.b/_x_>"),
+            ("[`tokio`](https://a.b)", "<https://a.b|tokio>"),
+            (
+                "[note](obsidian://open?vault=x)",
+                "note (obsidian://open?vault=x)",
+            ),
             ("> said\n> more", "> said\n> more"),
             ("- a\n- b", "• a\n• b"),
             ("snake_case and 2 * 3 * 4", "snake_case and 2 * 3 * 4"),

@@ -1,6 +1,6 @@
 //! Telegram's HTML: few tags, each closed where it was opened, and no text that could be one.
 
-use crate::markup::{Piece, Style};
+use crate::markup::{Piece, Style, is_followed};
 
 /// What a name of a language may consist of, so that it is one.
 const LANGUAGE_CHARS: &str = "+#-_.";
@@ -26,17 +26,18 @@ fn words(html: &mut String, text: &str, style: &Style) {
     if text.trim().is_empty() {
         return escape(html, text);
     }
+    let link = style.link.as_deref().filter(|to| is_followed(to));
     let tags = [
         (style.bold, "b"),
         (style.italic, "i"),
         (style.strike, "s"),
-        (style.code, "code"),
+        // Code stands in nothing else, not even in a link: leading there is worth more.
+        (style.code && link.is_none(), "code"),
     ];
     let tags: Vec<&str> = tags
         .into_iter()
         .filter_map(|(on, tag)| on.then_some(tag))
         .collect();
-    let link = style.link.as_deref().filter(|to| leads_outside(to));
     if let Some(to) = link {
         html.push_str("<a href=\"");
         escape(html, to);
@@ -64,14 +65,6 @@ fn code(html: &mut String, language: &str, text: &str) {
     }
     escape(html, text);
     html.push_str(if named { "</code></pre>" } else { "</pre>" });
-}
-
-/// `tg://user?id=7` would call a person by name: who is mentioned is not for a model to say.
-fn leads_outside(to: &str) -> bool {
-    let scheme = to.split_once(':').map_or("", |(scheme, _)| scheme);
-    ["http", "https", "mailto", "tel"]
-        .iter()
-        .any(|known| scheme.eq_ignore_ascii_case(known))
 }
 
 fn escape(html: &mut String, text: &str) {
@@ -118,7 +111,16 @@ mod tests {
                 "[text](https://a.b/?c=d&e=f)",
                 "<a href=\"https://a.b/?c=d&amp;e=f\">text</a>",
             ),
-            ("[you](tg://user?id=7)", "you"),
+            ("[you](tg://user?id=7)", "you (tg://user?id=7)"),
+            ("[a](docs/a.md) [b](#b)", "a (docs/a.md) b"),
+            (
+                "**[`tokio`](https://docs.rs/tokio)**",
+                "<a href=\"https://docs.rs/tokio\">tokio</a>",
+            ),
+            (
+                "https://a.b/__main__.html",
+                "<a href=\"https://a.b/__main__.html\">https://a.b/__main__.html</a>",
+            ),
             ("> said\n> > before", "<blockquote>said\nbefore</blockquote>"),
             ("- a\n- b\n  - c", "• a\n• b\n  • c"),
             ("3. a\n4. b", "3. a\n4. b"),

@@ -1,7 +1,7 @@
 //! WhatsApp's markup: one letter on either side of words, and no links but addresses.
 
 use crate::{
-    markup::{Piece, Style},
+    markup::{Piece, Style, tells, told_behind},
     platform::web::letters::{GAP, quote, unmarked, words},
 };
 
@@ -13,13 +13,7 @@ pub(super) fn marked(pieces: &[Piece]) -> String {
         match piece {
             Piece::Words(said, style) => {
                 words(&mut text, said, style, |line| inner(line, style));
-                let link = style.link.as_deref().filter(|to| is_shown(to, said));
-                // A link may consist of several pieces, one of them bold.
-                let goes_on = pieces.get(at + 1).is_some_and(|next| match next {
-                    Piece::Words(_, next) => next.link == style.link,
-                    Piece::Code { .. } | Piece::QuoteBegins | Piece::QuoteEnds => false,
-                });
-                if let Some(to) = link.filter(|_| !goes_on) {
+                if let Some(to) = told_behind(pieces, at) {
                     text.push_str(&format!(" ({to})"));
                 }
             }
@@ -40,13 +34,8 @@ pub(super) fn marked(pieces: &[Piece]) -> String {
     text
 }
 
-/// Whether an address is worth a place behind its words.
-fn is_shown(to: &str, words: &str) -> bool {
-    to != words && to.strip_prefix("mailto:") != Some(words)
-}
-
 fn inner(words: &str, style: &Style) -> String {
-    let is_address = style.link.as_deref() == Some(words);
+    let is_address = style.link.as_deref().is_some_and(|to| tells(words, to));
     if style.code {
         words.replace('`', &format!("{GAP}'"))
     } else if is_address {
@@ -78,6 +67,10 @@ mod tests {
             ("```rust\nlet x = 1;\n```", "```let x = 1;```"),
             ("[text](https://a.b/c) end", "text (https://a.b/c) end"),
             ("<https://a.b/c_d_e>", "https://a.b/c_d_e"),
+            ("https://a.b/_next_/*a*", "https://a.b/_next_/*a*"),
+            ("www.a.b/_x_", "www.a.b/_x_"),
+            ("[`tokio`](https://a.b)", "`tokio`· (https://a.b)"),
+            ("[note](obsidian://open)", "note (obsidian://open)"),
             ("> said\n> more", "> said\n> more"),
             ("- a\n- b", "• a\n• b"),
             (r"\*not bold\*", "*·not bold*"),
