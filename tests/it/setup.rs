@@ -2,8 +2,9 @@
 
 use std::{ffi::OsStr, fs, time::Duration};
 
-use gatehouse_tests::{Gateway, model::Model, tmux::Terminal};
+use gatehouse_tests::{Gateway, gateway::binary, model::Model, tmux::Terminal};
 use serde_json::json;
+use tokio::process::Command;
 
 const SIZE: (u16, u16) = (100, 40);
 
@@ -86,4 +87,38 @@ async fn ctrl_c_at_the_key_leaves_a_terminal_that_shows_what_is_typed() {
         "{screen}"
     );
     assert!(!home.path().join("gatehouse.json5").exists());
+}
+
+/// In containers the command line has the home's files, and reaches the gateway by its address alone.
+#[tokio::test]
+async fn a_home_whose_gateway_runs_elsewhere_is_set_up_through_the_gateway() {
+    let model = Model::start(3, Duration::from_millis(1)).await;
+    let gateway = Gateway::start(&json!({})).await;
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    let key = elsewhere.path().join("key");
+    fs::write(&key, "sk-secret-of-mine").expect("written");
+    let provider = model.config(&json!({}))["models"]["providers"]["slow"]["baseUrl"].clone();
+
+    let mut command = Command::new(binary());
+    command
+        .args(["setup", "--yes", "--provider", "mine", "--model", "words"])
+        .args([
+            "--base-url",
+            provider.as_str().expect("an address"),
+            "--api-key-file",
+        ])
+        .arg(&key)
+        .env("GATEHOUSE_HOME", gateway.path(""))
+        .env("GATEHOUSE_RUN_DIR", elsewhere.path())
+        .env("GATEHOUSE_URL", gateway.url())
+        .env("GATEHOUSE_TOKEN_FILE", gateway.path("config/token"));
+    let set_up = command.output().await.expect("it runs");
+
+    assert!(set_up.status.success(), "{set_up:?}");
+    let running = gateway
+        .run(&["config", "get", "agents.defaults.model.primary"])
+        .await;
+    let running = String::from_utf8_lossy(&running.stdout).into_owned();
+    assert!(running.contains("mine/words"), "{running}");
+    assert!(gateway.path("secrets").read_dir().expect("a folder").count() == 1);
 }

@@ -12,7 +12,7 @@ use crate::{
     args::Common,
     client::{self, Client},
     exit::{Exit, Failed},
-    gateway::{Gateway, within_deadline},
+    gateway::{Gateway, home_token, within_deadline},
     service::environment,
 };
 
@@ -43,7 +43,7 @@ pub(crate) async fn keep(
     patch: impl FnOnce(&[PathBuf]) -> Value,
 ) -> Result<Written, Failed> {
     let home = Home::read(&environment(common));
-    let is_running = Gateway::find(common)?.is_own;
+    let is_running = is_running(common)?;
     if !is_running {
         begin(common, &home)?;
     }
@@ -74,9 +74,21 @@ pub(crate) async fn keep(
     })
 }
 
+/// Whether a gateway has the document: the one that runs in this home, or one that an address names and that takes the home's own token. That is
+/// how it is in containers, where each service runs in one of its own.
+fn is_running(common: &Common) -> Result<bool, Failed> {
+    let gateway = Gateway::find(common)?;
+    if gateway.is_own || common.url.is_none() {
+        return Ok(gateway.is_own);
+    }
+    let own = common.clone();
+    let own = within_deadline(common, move || home_token(&own).ok())?;
+    Ok(own.is_some() && own == gateway.token)
+}
+
 /// The document as it is, of the gateway where one runs, with its secrets hidden; else of the file. Nothing where there is none.
 pub(crate) async fn document(common: &Common) -> Result<Value, Failed> {
-    if !Gateway::find(common)?.is_own {
+    if !is_running(common)? {
         let path = Home::read(&environment(common)).config;
         let Ok(text) = within_deadline(common, move || fs::read_to_string(path))? else {
             return Ok(Value::Null);
