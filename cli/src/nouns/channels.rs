@@ -2,6 +2,7 @@
 
 mod add;
 mod link;
+mod secrets;
 mod test;
 
 use std::collections::BTreeMap;

@@ -85,11 +85,11 @@ fn text_of(send: &MessageSend) -> Result<String, Failed> {
     Ok(text)
 }
 
-/// A label, and what stands for it.
+/// A label, and what stands for it: itself, where nothing does.
 fn choice_of(choice: &str) -> Value {
     match choice.split_once('=') {
         Some((label, value)) => json!({"label": label, "value": value}),
-        None => json!({"label": choice}),
+        None => json!({"label": choice, "value": ""}),
     }
 }
 
@@ -126,7 +126,8 @@ mod tests {
     fn a_choice_has_a_label_and_may_say_something_else() {
         use serde_json::json;
 
-        assert_eq!(choice_of("Yes"), json!({"label": "Yes"}));
+        // The contract wants a value, and a blank one is the label.
+        assert_eq!(choice_of("Yes"), json!({"label": "Yes", "value": ""}));
         assert_eq!(
             choice_of("No=/deny a=b"),
             json!({"label": "No", "value": "/deny a=b"})

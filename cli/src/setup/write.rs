@@ -199,7 +199,7 @@ impl KeyFile {
 }
 
 /// Whole or not at all, and for its owner alone.
-fn replace(path: &std::path::Path, content: &[u8]) -> std::io::Result<()> {
+pub(crate) fn replace(path: &std::path::Path, content: &[u8]) -> std::io::Result<()> {
     let draft = path.with_extension(format!("{}.draft", std::process::id()));
     let _ = fs::remove_file(&draft);
     let mut file = private::create_new(&draft, content)?;

@@ -11,7 +11,8 @@ Examples:
   gatehouse channels                        every account, and how it is
   gatehouse channels list --probe           the platforms are asked anew
   gatehouse channels add telegram           says what to click, tries it, connects
-  gatehouse channels login whatsapp         shows the code that links it
+  gatehouse channels login telegram         takes another token, and connects with it
+  gatehouse channels login whatsapp-web     shows the code that links it
   gatehouse channels show irc
   gatehouse channels test telegram
   gatehouse channels logs telegram -f
@@ -41,9 +42,9 @@ pub(crate) enum ChannelsVerb {
         /// Only this account
         account: Option<String>,
     },
-    /// Set an account up: what to click, what to copy from there, whether it works
+    /// Set an account of Telegram up: what to click, what to copy from there, whether it works. Others are written into the configuration
     Add(ChannelsAdd),
-    /// Give an account other credentials, or link it by a code that a phone scans
+    /// Give an account of Telegram other credentials, or link one of a plugin (whatsapp-web) by a code that a phone scans
     Login(ChannelsLogin),
     /// Take an account out of the configuration
     #[command(visible_alias = "rm")]
@@ -86,7 +87,7 @@ pub(crate) struct ChannelsLogin {
 /// `channels add`, and what `channels login` has of it
 #[derive(Debug, Args)]
 pub(crate) struct ChannelsAdd {
-    /// The channel, for example telegram
+    /// The channel: telegram. To log in also one of a plugin, for example whatsapp-web
     pub(crate) channel: String,
     /// The account [default: default]
     #[arg(long)]

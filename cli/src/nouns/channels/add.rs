@@ -5,11 +5,11 @@ use std::{fs, time::Duration};
 
 use gatehouse_channel_bridge::guide::{Key, Offered, offered, try_account};
 use gatehouse_config::MARKER;
-use gatehouse_core::{Env, Home, Secret};
+use gatehouse_core::{Env, Home};
 use serde_json::{Map, Value, json};
 use tokio::time::{Instant, sleep};
 
-use super::super::unknown;
+use super::{super::unknown, secrets::Placed};
 use crate::{
     args::{
         Common,
@@ -55,13 +55,23 @@ pub(crate) async fn add(
     } else {
         Some(tried(&platform, &copied, &written, style).await?)
     };
-    let files = files(&add.channel, &account, &copied);
+    let placed = files(&add.channel, &account, &copied, &written);
+    let files: Vec<_> = placed
+        .iter()
+        .map(|placed| (placed.name.clone(), placed.secret.clone()))
+        .collect();
+    // What is connected with other credentials is not what was asked for.
+    let before = match placed.iter().any(Placed::moves) {
+        true => started(common, &add.channel, &account).await,
+        false => None,
+    };
     let kept = write::keep(common, &files, "gatehouse channels add", |paths| {
         patch(&platform, &account, &written, &copied, paths)
     })
     .await?;
+    placed.iter().for_each(Placed::follow);
     let state = if kept.is_applied && !add.no_wait {
-        connected(common, &add.channel, &account).await
+        connected(common, &add.channel, &account, before).await
     } else {
         None
     };
@@ -267,10 +277,16 @@ async fn tried(
 }
 
 /// The files that secrets go into.
-fn files(channel: &str, account: &str, copied: &Copied) -> Vec<(String, Secret)> {
+fn files(channel: &str, account: &str, copied: &Copied, written: &Map<String, Value>) -> Vec<Placed> {
+    let own = accounts(written).map_or(Some(written), |accounts| {
+        accounts.get(account).and_then(Value::as_object)
+    });
     let secrets = copied.iter().filter(|(key, _)| key.is_secret);
     secrets
-        .map(|(key, value)| (format!("{channel}-{account}.{}", key.name), Secret::new(value)))
+        .map(|(key, value)| {
+            let now = own.and_then(|own| own.get(key.name));
+            Placed::of(format!("{channel}-{account}.{}", key.name), value, now)
+        })
         .collect()
 }
 
@@ -303,22 +319,38 @@ fn patch(
     json!({"channels": {platform.channel: section}})
 }
 
-/// How the account is, once it is connected or cannot be. `None`: that took too long.
-async fn connected(common: &Common, channel: &str, account: &str) -> Option<String> {
+/// When the account was started last. `None`: it does not run, or no gateway does.
+async fn started(common: &Common, channel: &str, account: &str) -> Option<i64> {
+    let (_, mut client) = Client::follow(common, &["channels.status"]).await.ok()?;
+    let own = status_of(&mut client, channel, account).await;
+    client.close().await;
+    own?.get("lastStartAt").and_then(Value::as_i64)
+}
+
+/// What `channels.status` says of an account.
+async fn status_of(client: &mut Client, channel: &str, account: &str) -> Option<Value> {
+    let asked = client::params(&json!({"channel": channel}));
+    let answer = client.call("channels.status", &asked, ANSWER).await.ok()?;
+    let status: Value = serde_json::from_str(answer.get()).ok()?;
+    let accounts = status
+        .pointer(&format!("/channelAccounts/{channel}"))?
+        .as_array()?;
+    let id = |found: &&Value| found.get("accountId").and_then(Value::as_str) == Some(account);
+    accounts.iter().find(id).cloned()
+}
+
+/// How the account is, once it is connected or cannot be. `None`: that took too long. `before`: when it was started with what it had
+/// before, which says nothing.
+async fn connected(common: &Common, channel: &str, account: &str, before: Option<i64>) -> Option<String> {
     output::remark("connecting ...");
     let deadline = Instant::now() + CONNECTED_WITHIN;
     let (_, mut client) = Client::follow(common, &["channels.status"]).await.ok()?;
     let mut last = None;
     while Instant::now() < deadline {
-        let asked = client::params(&json!({"channel": channel}));
-        let answer = client.call("channels.status", &asked, ANSWER).await.ok()?;
-        let status: Value = serde_json::from_str(answer.get()).ok()?;
-        let accounts = status.pointer(&format!("/channelAccounts/{channel}"));
-        let own = accounts.and_then(Value::as_array).and_then(|accounts| {
-            let id = |found: &&Value| found.get("accountId").and_then(Value::as_str) == Some(account);
-            accounts.iter().find(id)
-        });
-        let word = |name: &str| own.and_then(|own| own.get(name)).and_then(Value::as_str);
+        let own = status_of(&mut client, channel, account).await;
+        let own =
+            own.filter(|own| before.is_none() || own.get("lastStartAt").and_then(Value::as_i64) != before);
+        let word = |name: &str| own.as_ref().and_then(|own| own.get(name)).and_then(Value::as_str);
         last = word("state").map(|state| match word("lastError") {
             Some(error) => format!("{state}: {}", printable(error)),
             None => state.to_owned(),
