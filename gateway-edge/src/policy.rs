@@ -101,6 +101,7 @@ mod tests {
             hash: "h".into(),
             credentials,
             devices: Vec::new(),
+            left_out: Vec::new(),
             value: serde_json::from_str(config).unwrap(),
         }
     }

@@ -105,11 +105,12 @@ pub(crate) async fn hear(account: &Account, activity: &Activity, claimed: Option
             Answer::done()
         }
         Incoming::Deleted { place, .. } => {
-            remark::tell(&account.link, &place, vec![remark::taken_back()]).await;
+            remark::tell(&account.link, &place, None, vec![remark::taken_back()]).await;
             Answer::done()
         }
         Incoming::Reacted(reaction) => {
-            remark::tell(&account.link, &reaction.place, remark::reactions(&reaction)).await;
+            let (by, remarks) = (Some(&reaction.sender), remark::reactions(&reaction));
+            remark::tell(&account.link, &reaction.place, by, remarks).await;
             Answer::done()
         }
         Incoming::Joined(_) | Incoming::Left(_) | Incoming::Nothing(_) => Answer::done(),

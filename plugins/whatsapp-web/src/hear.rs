@@ -179,9 +179,13 @@ impl Hearing {
     }
 
     async fn remark(&self, info: &MessageInfo, remark: Remark) {
+        let source = &info.source;
+        let person = Person::of(&source.sender.to_non_ad(), source.sender_alt.as_ref());
         let remarked = Remarked {
-            chat: info.source.chat.to_non_ad_string(),
+            chat: source.chat.to_non_ad_string(),
             remark: Some(remark),
+            sender_id: person.id,
+            sender_aliases: person.aliases,
         };
         self.link.say(Message::Remarked(remarked)).await;
     }

@@ -1,5 +1,6 @@
 //! Accounts: each in a task tree of its own, so that what befalls one is not felt by the others.
 
+pub(crate) mod asked;
 pub(crate) mod folded;
 pub(crate) mod grpc;
 pub(crate) mod lease;

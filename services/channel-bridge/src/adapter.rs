@@ -109,6 +109,12 @@ pub(crate) trait Adapter: Send + Sync + 'static {
         std::future::pending().await
     }
 
+    /// Asks the platform itself, now and by a call of its own, whether it still knows the account. `None`: there is no way to ask but the
+    /// connection.
+    async fn ask(&self) -> Option<Result<(), Ended>> {
+        None
+    }
+
     /// What the platform keeps of a message that came in, by the address that the message names it by.
     async fn fetch(&self, _address: &str) -> Result<Remote, FetchError> {
         Err(FetchError::Never("this platform keeps no files".into()))

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use gatehouse_document::{Commands, Plugins, channels::Streaming, policies::Sender};
+use gatehouse_proto::config::v1::ConfigIssue;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -90,8 +91,8 @@ pub(crate) struct Accounts {
 }
 
 impl Accounts {
-    /// Reads the section, as far as these platforms are in it.
-    pub(crate) fn read(config: &Config, platforms: &Platforms) -> Self {
+    /// Reads the section, as far as these platforms are in it. `left_out`: what is off in it for a mistake.
+    pub(crate) fn read(config: &Config, platforms: &Platforms, left_out: &[ConfigIssue]) -> Self {
         let mut accounts = Self::default();
         let group_policy = config
             .channels
@@ -140,6 +141,11 @@ impl Accounts {
                 }
                 let mut account = read(platform, AccountKey::new(channel, id), &base, own);
                 account.policy.owners = policy::owners(&owners, channel, &channels);
+                if let Some(problem) = problem_of(&account.key, left_out) {
+                    // What stands in its place says nothing of what is wrong with it.
+                    account.connector = Err(problem);
+                    account.waits = false;
+                }
                 accounts.by_key.insert(account.key.clone(), account);
             }
         }
@@ -154,6 +160,15 @@ impl Accounts {
         }
         accounts
     }
+}
+
+/// Why an account is off, as the config service says it: of itself, or of its channel.
+fn problem_of(key: &AccountKey, left_out: &[ConfigIssue]) -> Option<String> {
+    let channel = format!("channels.{}", key.channel);
+    let account = format!("{channel}.accounts.{}", key.account);
+    let mut issues = left_out.iter();
+    let issue = issues.find(|issue| issue.path == account || issue.path == channel)?;
+    Some(format!("{} {}", issue.path, issue.message))
 }
 
 /// Null is a key that was not written: it neither overrides the channel's value nor is a value itself.

@@ -9,6 +9,7 @@ mod full;
 mod meet;
 mod obey;
 mod session;
+mod shown;
 pub(crate) mod store;
 mod word;
 
@@ -58,8 +59,6 @@ const CONCURRENCY: usize = 32;
 const HEADS_MAX: u32 = 256;
 /// The session service commits within milliseconds; this long means that it is not there.
 const DELIVER_WITHIN: Duration = Duration::from_secs(10);
-/// What is only shown holds up the next message of its chat for no longer.
-const REACT_WITHIN: Duration = Duration::from_secs(3);
 /// The waits between attempts. Short, because the session service is on the same machine and back within seconds.
 const RETRY_FIRST: Duration = Duration::from_millis(200);
 const RETRY_MAX: Duration = Duration::from_secs(5);
@@ -331,7 +330,16 @@ impl Inbox {
         } else {
             row
         };
-        let answer = match time::timeout(DELIVER_WITHIN, self.session.deliver(request(row, standing))).await {
+        let (policy, message) = (&entry.config.policy, row.message.clone());
+        let (message, brings_remarks) = entry
+            .inbound
+            .with_remarks(message, |ids| policy.admits(&row.message, ids));
+        let brought = InboxRow {
+            message,
+            ..row.clone()
+        };
+        let asked = self.session.deliver(request(&brought, standing));
+        let answer = match time::timeout(DELIVER_WITHIN, asked).await {
             Ok(answer) => answer,
             Err(_) => Err(Failure::new(
                 Kind::Timeout,
@@ -342,6 +350,9 @@ impl Inbox {
             Ok(response) => {
                 let adopted = Settlement::Adopted(response.run_id.clone());
                 self.store.settle(row.seq, adopted).await?;
+                if brings_remarks {
+                    entry.inbound.forget_remarks(&row.message.reply_to);
+                }
                 self.ended(row, Fate::Delivered, Some(&response.run_id), None);
                 // One that was known already may have been answered by now.
                 if !response.duplicate {
@@ -368,25 +379,6 @@ impl Inbox {
                 }
                 self.wait_for_session(row, &failure).await
             }
-        }
-    }
-
-    /// Shows the sender that the message was taken, if somebody wants that.
-    async fn acknowledge(&self, message: &InboundMessage, entry: &Entry) {
-        let (Some(emoji), Some(adapter)) = (&entry.config.ack_reaction, &entry.adapter) else {
-            return;
-        };
-        if !adapter.capabilities().reactions {
-            return;
-        }
-        let thread = message.thread_id.as_deref();
-        let reacted = adapter.react(&message.reply_to, thread, &message.message_id, emoji);
-        match time::timeout(REACT_WITHIN, reacted).await {
-            Ok(Ok(())) => {}
-            Ok(Err(reason)) => {
-                tracing::debug!(message.id = %message.message_id, reason, "a reaction was not shown")
-            }
-            Err(_) => tracing::debug!(message.id = %message.message_id, "a reaction was not shown in time"),
         }
     }
 

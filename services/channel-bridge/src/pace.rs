@@ -12,8 +12,8 @@ use gatehouse_core::Timestamp;
 use gatehouse_document::policies::{LoopGuard, TURNS_MAX, TURNS_WITHIN_SECONDS};
 use serde::{Deserialize, Serialize};
 
-/// Nobody reads an answer and writes the next message within this time, again and again.
-const PROMPT: Duration = Duration::from_secs(5);
+/// Nobody reads an answer and writes the next message within this time, again and again: not a word, not a number, not a button.
+const PROMPT: Duration = Duration::from_secs(2);
 /// Rounds of that kind in a row, after which it is a program that writes.
 const PROMPT_MAX: u32 = 8;
 /// A conversation pauses for longer than this now and then.
@@ -32,9 +32,11 @@ pub(crate) const DAY: Duration = Duration::from_secs(24 * 3600);
 /// Who answers on a platform, as a rule.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Answers {
-    /// People: who is too quick is none.
+    /// People. Programs say that they are some, and are not answered.
     #[default]
     People,
+    /// People, and programs that do not say so: who is too quick is one.
+    Anybody,
     /// Programs, which are quick by nature.
     Programs,
 }
@@ -109,20 +111,48 @@ pub(crate) struct Partner {
     strikes: u32,
     /// 0: not paused.
     pub(crate) paused_until: Timestamp,
+    /// The bound that was reached when the pause began: under another one it is over. Unset: not known, as of an earlier version.
+    under: Option<Bound>,
+}
+
+/// A bound as it is configured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Bound {
+    turns: u32,
+    window_seconds: u64,
+}
+
+impl Bound {
+    fn of(pace: Pace) -> Self {
+        Self {
+            turns: pace.turns_max,
+            window_seconds: pace.window.as_secs(),
+        }
+    }
 }
 
 impl Partner {
+    /// Whether nobody is answered here at this time, as the bound is now.
+    pub(crate) fn is_paused(&self, at: Timestamp, pace: Pace) -> bool {
+        // One that would last longer than any pause does was begun before the clock was set back: it is over.
+        let lasts = at < self.paused_until && self.paused_until.since(at) <= DAY;
+        let holds = self.under.is_none_or(|under| under == Bound::of(pace));
+        pace.turns_max > 0 && lasts && holds
+    }
+
     /// Counts a message: the row it is, when it came, and when the newest thing of ours was begun in its chat. The same row
     /// again is answered the same.
     pub(crate) fn hear(&mut self, seq: i64, at: Timestamp, said_at: Option<Timestamp>, pace: Pace) -> Met {
         if pace.turns_max == 0 {
             return Met::Welcome;
         }
-        // One that would last longer than any pause does was begun before the clock was set back: it is over.
-        if at < self.paused_until && self.paused_until.since(at) <= DAY {
+        if self.is_paused(at, pace) {
             return Met::Paused {
                 first: self.tripped_by == seq,
             };
+        }
+        if self.under.is_some_and(|under| under != Bound::of(pace)) {
+            (self.paused_until, self.under) = (Timestamp::EPOCH, None);
         }
         if seq <= self.last_seq {
             return Met::Welcome;
@@ -145,10 +175,10 @@ impl Partner {
             .retain(|round| *round <= at && at.since(*round) < pace.window);
         self.rounds.push(at);
         let rounds = u32::try_from(self.rounds.len()).unwrap_or(u32::MAX);
-        let too_prompt = pace.answers == Answers::People && self.prompt >= PROMPT_MAX.min(pace.turns_max);
+        let too_prompt = pace.answers == Answers::Anybody && self.prompt >= PROMPT_MAX.min(pace.turns_max);
         let too_long = self.pauseless >= pace.turns_max.saturating_mul(PAUSELESS_WINDOWS);
         // In a room there is always somebody awake; each of its people is looked at as well.
-        let too_restless = pace.answers == Answers::People
+        let too_restless = pace.answers != Answers::Programs
             && self.restless >= pace.turns_max.saturating_mul(RESTLESS_WINDOWS);
         if !too_prompt && !too_long && !too_restless && rounds < pace.turns_max {
             return Met::Welcome;
@@ -160,6 +190,7 @@ impl Partner {
             tripped_by: seq,
             strikes: self.strikes + 1,
             paused_until: at + pace.window.saturating_mul(longer).min(DAY),
+            under: Some(Bound::of(pace)),
             ..Self::default()
         };
         Met::Paused { first: true }

@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use crate::{
     adapter::{Case, ChatKind, InboundMessage},
+    id::SenderId,
     pace::{Answers, Pace},
 };
 
@@ -191,6 +192,23 @@ impl Policy {
         let mut spoken_to = message.clone();
         spoken_to.mentioned = true;
         self.decide(&spoken_to, approved) == Verdict::Accept
+    }
+
+    /// Whether somebody of these ids may talk where this message was said, which is going to be answered. Nobody is known by none.
+    pub(crate) fn admits(&self, message: &InboundMessage, ids: &[String]) -> bool {
+        if message.chat_kind == ChatKind::Direct {
+            return true; // there is nobody but the sender
+        }
+        let mut ids = ids.iter().cloned().flat_map(SenderId::try_from);
+        // Who is not known may talk where everybody may.
+        let unknown = || SenderId::stored(String::new());
+        let somebody = InboundMessage {
+            sender_id: ids.next().unwrap_or_else(unknown),
+            sender_aliases: ids.collect(),
+            sender_name: None,
+            ..message.clone()
+        };
+        self.may_talk(&somebody, false)
     }
 
     fn decide_direct(&self, message: &InboundMessage, approved: bool) -> Verdict {

@@ -158,6 +158,8 @@ pub(crate) struct Puppet {
     /// What comes of fetching; nothing more: it is a file of a few bytes.
     pub(crate) files: Script<Result<Vec<u8>, FetchError>>,
     pub(crate) fetched: Mutex<Vec<String>>,
+    /// What the platform says of the account when it is asked; nothing more: it cannot be asked.
+    pub(crate) knows: Script<Result<(), Ended>>,
     /// What comes of previews; nothing more: they are shown, as `p0`, `p1`, ...
     pub(crate) showings: Script<Result<Shown, PreviewError>>,
     /// Previews as they were to be shown, and messages that were taken back.
@@ -203,6 +205,7 @@ impl Puppet {
             typed: Mutex::default(),
             files: Mutex::default(),
             fetched: Mutex::default(),
+            knows: Mutex::default(),
             showings: Mutex::default(),
             shown: Mutex::default(),
             withdrawn: Mutex::default(),
@@ -267,6 +270,10 @@ impl Adapter for Puppet {
 
     fn limits(&self) -> Limits {
         self.limits
+    }
+
+    async fn ask(&self) -> Option<Result<(), Ended>> {
+        Self::next(&self.knows)
     }
 
     async fn fetch(&self, address: &str) -> Result<Remote, FetchError> {
@@ -437,6 +444,15 @@ impl Bench {
             .enqueue(delivery(id, to, text, self.clock.now()))
             .await
             .unwrap();
+    }
+
+    /// What a message that was heard says with what happened before it, where whoever spoke may talk and nobody else.
+    pub(crate) fn told(&self, at: usize) -> String {
+        let message = self.heard.messages.lock().unwrap()[at].clone();
+        let (kind, sender) = (message.chat_kind, message.sender_id.clone());
+        let admits =
+            |by: &[String]| kind == ChatKind::Direct || by.first().is_some_and(|id| *id == sender.as_str());
+        self.inbound.with_remarks(message, admits).0.content.words()
     }
 
     pub(crate) async fn settled(&self) {

@@ -212,7 +212,7 @@ impl ConfigService for Grpc {
         let reader = Reader::try_from(request.get_ref()).map_err(refuse)?;
         // What one service may see, secrets included, is nobody else's.
         caller::names_itself(&request, reader.name()).map_err(Status::from)?;
-        let mut told: Option<(String, String, Arc<[Credential]>, Arc<Table>)> = None;
+        let mut told: Option<(String, String, Arc<[Credential]>, Arc<Table>, Vec<ConfigIssue>)> = None;
         let (handle, table) = (self.handle.clone(), self.devices.clone());
         let changes = WatchStream::new(self.handle.watch()).map(drop);
         let changes = stream::select(changes, WatchStream::new(self.devices.clone()).map(drop));
@@ -230,16 +230,23 @@ impl ConfigService for Grpc {
                     (Arc::default(), Arc::default())
                 }
             };
+            let left_out = match reader {
+                Reader::ChannelBridge => state.revision.left_out().warnings(),
+                Reader::Edge | Reader::Session | Reader::Agent | Reader::Broadcast | Reader::Operator => {
+                    Vec::new()
+                }
+            };
             // One text may come to mean something else: a secret that was missing is there.
             let news = (
                 state.revision.hash().to_owned(),
                 state.revision.cut(reader),
                 credentials,
                 devices,
+                issues_that(&left_out, |issue| issue.path.starts_with("channels.")),
             );
             let answer = (told.as_ref() != Some(&news)).then(|| {
                 told = Some(news.clone());
-                let (hash, config, credentials, devices) = news;
+                let (hash, config, credentials, devices, left_out) = news;
                 let token = credentials.iter().find(|row| row.id == SHARED);
                 Ok(WatchConfigResponse {
                     hash,
@@ -247,6 +254,7 @@ impl ConfigService for Grpc {
                     token_digest: token.map(|row| row.digest.clone()).unwrap_or_default(),
                     credentials: credentials.iter().chain(&devices.credentials).cloned().collect(),
                     devices: devices.devices.clone(),
+                    left_out,
                 })
             });
             std::future::ready(answer)

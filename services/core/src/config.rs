@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use gatehouse_proto::config::v1::{
-    Credential, DeviceGrant, WatchConfigRequest, WatchConfigResponse,
+    ConfigIssue, Credential, DeviceGrant, WatchConfigRequest, WatchConfigResponse,
     config_service_client::ConfigServiceClient,
 };
 use serde::de::DeserializeOwned;
@@ -27,13 +27,21 @@ pub struct Revision<T> {
     pub credentials: Vec<Credential>,
     /// The paired devices; for the edge only, else empty.
     pub devices: Vec<DeviceGrant>,
+    /// What is off for a mistake in it; for the channel bridge only, else empty.
+    pub left_out: Vec<ConfigIssue>,
     /// The sections that concern this service.
     pub value: T,
 }
 
 /// What tells one answer of the config service from another: the text of a revision stays, and means something else once a
 /// secret is there that was missing. Of the sections only a digest, because they hold secrets.
-type Told = (String, [u8; 32], Vec<Credential>, Vec<DeviceGrant>);
+type Told = (
+    String,
+    [u8; 32],
+    Vec<Credential>,
+    Vec<DeviceGrant>,
+    Vec<ConfigIssue>,
+);
 
 /// The newest revision. Clones share it.
 #[derive(Debug)]
@@ -53,6 +61,7 @@ impl<T> ConfigHandle<T> {
             hash: "fixed".into(),
             credentials: Vec::new(),
             devices: Vec::new(),
+            left_out: Vec::new(),
             value,
         };
         let (sender, receiver) = watch::channel(Some(Arc::new(revision)));
@@ -161,12 +170,14 @@ fn take<T: DeserializeOwned>(
         token_digest: _,
         credentials,
         devices,
+        left_out,
     } = response;
     let news = (
         hash.clone(),
         Sha256::digest(config.as_bytes()).into(),
         credentials.clone(),
         devices.clone(),
+        left_out.clone(),
     );
     if told.as_ref() == Some(&news) {
         return;
@@ -179,6 +190,7 @@ fn take<T: DeserializeOwned>(
                 hash,
                 credentials,
                 devices,
+                left_out,
                 value,
             })));
             report::look();

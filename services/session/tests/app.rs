@@ -33,6 +33,7 @@ impl ConfigService for FakeConfig {
                 token_digest: String::new(),
                 credentials: Vec::new(),
                 devices: Vec::new(),
+                left_out: Vec::new(),
             };
             let _gone = sender.send(Ok(revision)).await;
             sender.closed().await;

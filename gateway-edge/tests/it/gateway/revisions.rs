@@ -16,6 +16,7 @@ pub(crate) fn with_credentials(config: &str, credentials: Vec<Credential>) -> Wa
         token_digest: String::new(),
         credentials,
         devices: Vec::new(),
+        left_out: Vec::new(),
     }
 }
 

@@ -51,11 +51,11 @@ impl Reading<'_> {
                     self.kept(inbound).await;
                 }
             }
-            Meaning::Reacted { id, to, key } => self.reacted(room, &id, &to, key).await,
+            Meaning::Reacted { id, to, key } => self.reacted(room, sender, &id, &to, key).await,
             Meaning::TakenBack { event, by } => match self.account.recent.was(&event) {
-                Some(Was::Reaction(key)) => self.remark(room, Remark::NotReacted(key)).await,
+                Some(Was::Reaction(key)) => self.remark(room, &by, Remark::NotReacted(key)).await,
                 Some(Was::Said(sender)) if sender == by => {
-                    self.remark(room, Remark::TakenBack(true)).await;
+                    self.remark(room, &by, Remark::TakenBack(true)).await;
                 }
                 _ => {}
             },
@@ -81,12 +81,12 @@ impl Reading<'_> {
         }
     }
 
-    async fn reacted(&self, room: &Room, id: &str, to: &str, key: String) {
+    async fn reacted(&self, room: &Room, by: &str, id: &str, to: &str, key: String) {
         if key.len() > REACTION_BYTES_MAX || !self.is_ours(room, to).await {
             return;
         }
         self.account.recent.keep(id, Was::Reaction(key.clone()));
-        self.remark(room, Remark::Reacted(key)).await;
+        self.remark(room, by, Remark::Reacted(key)).await;
     }
 
     async fn is_ours(&self, room: &Room, event: &str) -> bool {
@@ -105,10 +105,12 @@ impl Reading<'_> {
         })
     }
 
-    async fn remark(&self, room: &Room, remark: Remark) {
+    async fn remark(&self, room: &Room, by: &str, remark: Remark) {
         let remarked = Remarked {
             chat: room.room_id().to_string(),
             remark: Some(remark),
+            sender_id: by.to_owned(),
+            sender_aliases: Vec::new(),
         };
         self.account.link.say(Said::Remarked(remarked)).await;
     }

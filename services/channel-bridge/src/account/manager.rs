@@ -7,7 +7,11 @@
 use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use futures::future::join_all;
-use gatehouse_core::{Clock, Drain, config::ConfigHandle, report};
+use gatehouse_core::{
+    Clock, Drain,
+    config::{ConfigHandle, Revision},
+    report,
+};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     time,
@@ -213,15 +217,15 @@ impl Actor {
             revision = config.ready() => revision,
             () = end.requested() => return,
         };
-        self.apply(&revision.value).await;
+        self.apply(&revision).await;
         loop {
             tokio::select! {
                 () = end.requested() => break,
                 newest = config.changed() => {
                     revision = newest;
-                    self.apply(&revision.value).await;
+                    self.apply(&revision).await;
                 }
-                Ok(()) = brought.changed() => self.apply(&revision.value).await,
+                Ok(()) = brought.changed() => self.apply(&revision).await,
                 () = self.leases.due() => self.renew().await,
                 Some(command) = commands.recv() => self.obey(command),
             }
@@ -263,12 +267,13 @@ impl Actor {
     }
 
     /// Makes what runs equal to what is configured.
-    async fn apply(&mut self, config: &Config) {
+    async fn apply(&mut self, revision: &Revision<Config>) {
+        let config = &revision.value;
         self.ending.retain(|_, gone| !gone.is_cancelled());
         self.deps.media.reached_at(config.gateway.public_origin.clone());
         let brought = self.deps.brought.borrow().entries(&config.plugins);
         self.platforms = self.deps.platforms.with(brought);
-        let wanted = Accounts::read(config, &self.platforms);
+        let wanted = Accounts::read(config, &self.platforms, &revision.left_out);
         let known: Vec<AccountKey> = self.running.keys().cloned().collect();
         for key in known {
             if !wanted.by_key.contains_key(&key) {
@@ -338,6 +343,12 @@ impl Actor {
                 && old.waits
             {
                 running.entry.progress.enter(State::Backoff, Some(why.clone()));
+            }
+            if let Err(why) = &account.connector
+                && !account.waits
+                && old.connector.as_ref().is_err_and(|before| before != why)
+            {
+                running.entry.progress.enter(State::Failed, Some(why.clone()));
             }
             if old.connects_like(&account) && old.connector.is_ok() == account.connector.is_ok() {
                 running.entry.config = account;

@@ -21,6 +21,7 @@ pub(crate) use self::{
     state::*,
 };
 use super::{
+    asked::Asked,
     login::Login,
     room::{Room, RoomStatus},
 };
@@ -81,6 +82,8 @@ pub(crate) struct Progress {
     state: Arc<watch::Sender<State>>,
     login: Arc<watch::Sender<Option<Login>>>,
     asked: Arc<watch::Sender<Option<Instant>>>,
+    /// What the platform itself says of the account.
+    pub(crate) known: Asked,
     ear: Option<Ear>,
 }
 
@@ -104,6 +107,7 @@ impl Progress {
             state: Arc::new(watch::Sender::new(State::Stopped)),
             login: Arc::default(),
             asked: Arc::new(watch::Sender::new(None)),
+            known: Asked::default(),
             ear: None,
         }
     }

@@ -9,10 +9,11 @@ use futures::future::join_all;
 use gatehouse_core::{Clock, Timestamp};
 use gatehouse_proto::channel::v1::{ChannelSummary, GetChannelsStatusRequest, GetChannelsStatusResponse};
 use serde::Serialize;
+use tokio::time;
 
 use crate::{
     account::{Entry, State, View, room::RoomStatus},
-    adapter::AccountKey,
+    adapter::{AccountKey, Adapter, Ended},
     error::Error,
     outbox::store::Counts,
     pace::store::Paused,
@@ -197,14 +198,20 @@ impl Account {
         });
     }
 
-    /// It looks connected, was asked, and said nothing.
-    fn silent(&mut self, within: Duration) {
+    /// It looked connected, and the platform was asked.
+    fn is_found(&mut self, found: Found) {
         self.connected = false;
-        self.state = State::Degraded.as_str();
-        self.last_error = Some(format!(
-            "the platform did not answer within {} ms",
-            within.as_millis()
-        ));
+        let (state, why) = match found {
+            Found::Silent(within) => (
+                State::Degraded,
+                format!("the platform did not answer within {} ms", within.as_millis()),
+            ),
+            Found::Stumbles(reason) => (State::Degraded, reason),
+            Found::Refused(reason) => (State::Failed, reason),
+        };
+        self.running = state.running();
+        self.state = state.as_str();
+        self.last_error = Some(why);
     }
 }
 
@@ -215,13 +222,38 @@ fn seems_connected(entry: &Entry) -> bool {
     )
 }
 
-/// Whether the account looks connected, to a platform that can be asked, and that does not answer in time.
-async fn is_silent(entry: &Entry, ask: Option<Duration>) -> bool {
-    let (Some(within), Some(adapter)) = (ask, &entry.adapter) else {
-        return false;
-    };
+/// What is wrong with an account that looks connected, found by asking.
+enum Found {
+    /// The platform does not answer in time.
+    Silent(Duration),
+    /// It answers, and not as it should.
+    Stumbles(String),
+    /// It does not know the account any more.
+    Refused(String),
+}
+
+/// Asks the platform about an account that looks connected. `None`: nothing is wrong, or it cannot be asked.
+async fn ask_of(entry: &Entry, ask: Option<Duration>) -> Option<Found> {
+    let (within, adapter) = (ask?, entry.adapter.as_ref()?);
+    if !seems_connected(entry) {
+        return None;
+    }
+    match time::timeout(within, entry.progress.known.ask(&**adapter)).await {
+        Ok(Some(Ok(()))) => return None,
+        Ok(Some(Err(Ended::Failed(reason)))) => return Some(Found::Refused(reason)),
+        Ok(Some(Err(Ended::Retry(reason)))) => return Some(Found::Stumbles(reason)),
+        Err(_) => return Some(Found::Silent(within)),
+        Ok(None) => {}
+    }
+    is_silent(entry, within, &**adapter)
+        .await
+        .then_some(Found::Silent(within))
+}
+
+/// Whether a connection that can be asked says nothing in time.
+async fn is_silent(entry: &Entry, within: Duration, adapter: &dyn Adapter) -> bool {
     // A platform that calls us is not there to be asked.
-    if adapter.limits().liveness.is_none() || !seems_connected(entry) {
+    if adapter.limits().liveness.is_none() {
         return false;
     }
     // What ended while it was asked is told by its state.
@@ -240,18 +272,23 @@ pub(crate) async fn read(
         let fits = |(key, _): &(&AccountKey, &Entry)| only.is_none_or(|only| only == key.channel);
         view.accounts.iter().filter(fits)
     };
-    let silent = join_all(meant().map(|(_, entry)| is_silent(entry, ask))).await;
+    let found = join_all(meant().map(|(_, entry)| ask_of(entry, ask))).await;
     let mut accounts: BTreeMap<&str, Vec<Account>> = BTreeMap::new();
-    for ((key, entry), silent) in meant().zip(silent) {
+    for ((key, entry), found) in meant().zip(found) {
         let counts = stores.outbox.counts(key.clone()).await?;
         let mut account = Account::of(entry, counts);
         let paused = stores
             .pace
-            .paused(key.clone(), clock.now(), PAUSED_COUNTED_MAX)
+            .paused(
+                key.clone(),
+                entry.config.policy.pace,
+                clock.now(),
+                PAUSED_COUNTED_MAX,
+            )
             .await?;
         account.pauses(&paused, clock.now());
-        if let Some(within) = ask.filter(|_| silent) {
-            account.silent(within);
+        if let Some(found) = found {
+            account.is_found(found);
         }
         accounts.entry(&key.channel).or_default().push(account);
     }

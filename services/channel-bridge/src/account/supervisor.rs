@@ -12,7 +12,10 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::progress::{Progress, State};
+use super::{
+    asked::ASK_EVERY,
+    progress::{Progress, State},
+};
 use crate::{
     adapter::{Ended, Hints, InboundSink, Link, Liveness, SendRequest, TYPING_MAX, Typing},
     outbox::dispatch::Worker,
@@ -118,6 +121,10 @@ async fn connection(worker: &Worker, lines: &Lines, inbound: &InboundSink, end: 
     let adapter = std::sync::Arc::clone(&worker.adapter);
     let mut task = AbortOnDrop(tokio::spawn(async move { adapter.run(link).await }));
     let mut states = progress.watch();
+    progress.known.begin();
+    let refused = progress.known.refused();
+    tokio::pin!(refused);
+    let mut asked = std::pin::pin!(asked_now_and_then(worker));
     loop {
         let silent_at = worker
             .limits
@@ -141,6 +148,14 @@ async fn connection(worker: &Worker, lines: &Lines, inbound: &InboundSink, end: 
                     lines.open(requests, hints);
                 }
             }
+            () = &mut asked => {}
+            reason = &mut refused => {
+                lines.close();
+                drop(ends);
+                let _ = time::timeout(GOODBYE, &mut task.0).await;
+                task.gone().await;
+                return Over::Ended(Ended::Failed(reason));
+            }
             () = passed(silent_at) => {
                 let Some(liveness) = worker.limits.liveness else { continue };
                 let silence = progress.last_heard().elapsed();
@@ -155,6 +170,17 @@ async fn connection(worker: &Worker, lines: &Lines, inbound: &InboundSink, end: 
                     progress.enter(State::Degraded, Some(reason));
                 }
             }
+        }
+    }
+}
+
+/// Asks the platform now and then whether it still knows the account: where it calls us, or where only its line is watched, nothing else
+/// would say so before something is to be sent. Never ends.
+async fn asked_now_and_then(worker: &Worker) {
+    loop {
+        time::sleep(ASK_EVERY).await;
+        if worker.progress.snapshot().state == State::Connected {
+            worker.progress.known.ask(&*worker.adapter).await;
         }
     }
 }

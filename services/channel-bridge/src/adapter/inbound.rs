@@ -11,7 +11,11 @@ use super::{
     remarks::{Remark, Remarks},
     report::Report,
 };
-use crate::{id::ID_BYTES_MAX, step, store::StoreError};
+use crate::{
+    id::{Address, ID_BYTES_MAX},
+    step,
+    store::StoreError,
+};
 
 /// The most that one message says that comes in, in bytes. The contract declares the same bound.
 pub(crate) const CONTENT_BYTES_MAX: usize = 1024 * 1024;
@@ -47,7 +51,7 @@ pub(crate) trait Receive: Send + Sync {
     -> Result<(), ReceiveError>;
 
     /// Takes what happened beside words, where it is not remembered in this process. `Some`: it is.
-    fn remark(&self, _chat: &str, remark: Remark) -> Option<Remark> {
+    fn remark(&self, _chat: &str, _by: &[&str], remark: Remark) -> Option<Remark> {
         Some(remark)
     }
 }
@@ -79,12 +83,28 @@ impl InboundSink {
         }
     }
 
-    /// Something happened beside words, where answers go to `chat`. It waits for whoever speaks next there.
-    pub(crate) fn remark(&self, chat: &str, remark: Remark) {
+    /// Something happened beside words, where answers go to `chat`. It waits for whoever speaks next there and is answered. `by`: the
+    /// ids of who did it, as of a sender; none where the platform does not tell.
+    pub(crate) fn remark(&self, chat: &str, by: &[&str], remark: Remark) {
         self.progress.heard();
-        if let Some(remark) = self.inbox.remark(chat, remark) {
-            self.remarks.note(chat, remark);
+        if let Some(remark) = self.inbox.remark(chat, by, remark) {
+            self.remarks.note(chat, by, remark);
         }
+    }
+
+    /// A message that is going to be answered, with what happened before it, and whether that is anything. `admits`: whether somebody
+    /// of these ids may talk there.
+    pub(crate) fn with_remarks(
+        &self,
+        message: InboundMessage,
+        admits: impl Fn(&[String]) -> bool,
+    ) -> (InboundMessage, bool) {
+        self.remarks.beside(message, admits)
+    }
+
+    /// What happened in a chat was told.
+    pub(crate) fn forget_remarks(&self, chat: &Address) {
+        self.remarks.forget(chat.as_str());
     }
 
     /// The platform says how far a message of ours came, by the id that its receipt has; no other message of the account has the same.
@@ -124,18 +144,11 @@ impl InboundSink {
             return Err(ReceiveError::Invalid("the sender has more than 250 roles"));
         }
         self.progress.heard();
-        let chat = message.reply_to.clone();
-        let (message, brings_remarks) = self.remarks.beside(message);
         let mut step = step::receive(&self.account.channel, &self.account.account);
         step.set("messaging.message.id", message.message_id.as_str());
         let received = trace::within(step.context(), self.inbox.receive(&self.account, message)).await;
         match &received {
-            Ok(Received::Stored) => {
-                if brings_remarks {
-                    self.remarks.forget(chat.as_str());
-                }
-                self.progress.received();
-            }
+            Ok(Received::Stored) => self.progress.received(),
             Ok(Received::Duplicate) => {
                 step.set("gatehouse.duplicate", true);
                 self.progress.received();

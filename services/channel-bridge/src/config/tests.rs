@@ -1,4 +1,5 @@
 use gatehouse_document::{Channels, samples};
+use gatehouse_proto::config::v1::ConfigIssue;
 use serde_json::{Value, json};
 
 use super::{AccountKey, Accounts, Config, Platforms};
@@ -8,6 +9,7 @@ fn accounts(channels: Value) -> Accounts {
     Accounts::read(
         &serde_json::from_value::<Config>(json!({"channels": channels, "gateway": {}})).unwrap(),
         &Platforms::all(),
+        &[],
     )
 }
 
@@ -95,7 +97,7 @@ fn every_account_of_the_largest_and_of_the_smallest_document_runs() {
     for sample in [samples::MAXIMAL, samples::MINIMAL] {
         let config: Config = json5::from_str(sample).unwrap();
 
-        let accounts = Accounts::read(&config, &Platforms::all());
+        let accounts = Accounts::read(&config, &Platforms::all(), &[]);
 
         assert_eq!(accounts.by_key.len(), Channels::KNOWN.len());
         for (key, account) in &accounts.by_key {
@@ -142,4 +144,40 @@ fn every_channel_of_the_document_has_its_platform() {
     spoken.sort_unstable();
 
     assert_eq!(spoken, Channels::KNOWN);
+}
+
+#[test]
+fn an_account_that_is_off_for_a_mistake_says_which() {
+    let config: Config = serde_json::from_value(json!({
+        "channels": {"whatsapp": {"accounts": {"home": {"enabled": false}, "work": {"enabled": false}}}, "irc": {"enabled": false}},
+    }))
+    .unwrap();
+    let issue = |path: &str, message: &str| ConfigIssue {
+        path: path.to_owned(),
+        message: message.to_owned(),
+        ..ConfigIssue::default()
+    };
+    let left_out = [
+        issue(
+            "channels.whatsapp.accounts.home",
+            "is off, the rest runs: `verifyToken` is too short",
+        ),
+        issue("channels.irc", "is off, the rest runs: `nick` is missing"),
+    ];
+
+    let accounts = Accounts::read(&config, &Platforms::all(), &left_out);
+
+    let problem = |channel: &str, account: &str| {
+        let account = &accounts.by_key[&AccountKey::new(channel, account)];
+        account.connector.as_ref().err().cloned().unwrap_or_default()
+    };
+    assert_eq!(
+        problem("whatsapp", "home"),
+        "channels.whatsapp.accounts.home is off, the rest runs: `verifyToken` is too short"
+    );
+    assert_eq!(
+        problem("irc", "default"),
+        "channels.irc is off, the rest runs: `nick` is missing"
+    );
+    assert!(problem("whatsapp", "work").contains("phoneNumberId"));
 }

@@ -222,6 +222,7 @@ async fn a_stopped_account_takes_nothing_until_it_is_started() {
         hash: "2".into(),
         credentials: Vec::new(),
         devices: Vec::new(),
+        left_out: Vec::new(),
         value: config(&open),
     };
     bench.config.send_replace(Some(Arc::new(revision)));
@@ -262,6 +263,7 @@ async fn a_changed_account_restarts_alone_and_a_broken_one_says_why() {
         hash: "2".into(),
         credentials: Vec::new(),
         devices: Vec::new(),
+        left_out: Vec::new(),
         value: config(&channels),
     };
     bench.config.send_replace(Some(Arc::new(revision)));

@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use gatehouse_core::{Clock, Drain, Failure, Kind};
 use gatehouse_proto::session::v1::DeliverMessageRequest;
@@ -33,6 +33,7 @@ struct Bench {
     metrics: Metrics,
     drain: Drain,
     puppet: Arc<Puppet>,
+    inbound: InboundSink,
     typing: mpsc::Receiver<Typing>,
 }
 
@@ -57,24 +58,24 @@ fn bench_with(stores: &Stores, policy: &Value, prepare: impl FnOnce(&Memory)) ->
     let (hints, (connection, typing)) = (Hints::default(), mpsc::channel(TYPING_MAX));
     hints.open(connection);
     let puppet = Arc::new(Puppet::new());
-    let entries = Accounts::read(&config, &Platforms::all())
+    let inbound = InboundSink::new(key("a"), Arc::new(Heard::default()), progress.clone());
+    let entries = Accounts::read(&config, &Platforms::all(), &[])
         .by_key
         .into_iter()
         .map(|(key, config)| {
-            let inbound = InboundSink::new(key.clone(), Arc::new(Heard::default()), progress.clone());
             (
                 key,
                 Entry {
                     config,
                     progress: progress.clone(),
                     adapter: Some(puppet.clone()),
-                    inbound,
+                    inbound: inbound.clone(),
                     hints: hints.clone(),
                 },
             )
         });
     let view = View {
-        accounts: entries.collect(),
+        accounts: entries.collect::<BTreeMap<_, _>>(),
         ..View::default()
     };
     let (_, seen) = watch::channel(Some(Arc::new(view)));
@@ -99,6 +100,7 @@ fn bench_with(stores: &Stores, policy: &Value, prepare: impl FnOnce(&Memory)) ->
         metrics,
         drain,
         puppet,
+        inbound,
         typing,
     }
 }
@@ -482,4 +484,5 @@ async fn what_the_session_service_has_lost_is_offered_to_it_again_after_a_start_
 mod fetch;
 mod loops;
 mod reactions;
+mod remarks;
 mod words;

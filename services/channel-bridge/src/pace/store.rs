@@ -40,10 +40,11 @@ pub(crate) struct Paused {
 pub(crate) trait PaceStore: Send + Sync + 'static {
     /// Counts a message. The same one again is answered the same.
     async fn hear(&self, heard: Heard) -> Result<Met, StoreError>;
-    /// Who is not answered at this time, at most `limit`.
+    /// Who is not answered at this time, as the bound is now, at most `limit`.
     async fn paused(
         &self,
         account: AccountKey,
+        pace: Pace,
         now: Timestamp,
         limit: u32,
     ) -> Result<Vec<Paused>, StoreError>;

@@ -2,6 +2,14 @@ use super::*;
 
 const NOW: Timestamp = Timestamp::from_ms(1_790_000_000_000);
 
+/// Where programs do not say that they are some.
+fn anybody() -> Pace {
+    Pace {
+        answers: Answers::Anybody,
+        ..Pace::default()
+    }
+}
+
 /// A conversation in which each message comes so many milliseconds after the answer to the one before, which takes a
 /// second. After how many messages it is paused, if it is.
 fn talk(
@@ -71,8 +79,8 @@ fn a_clock_that_is_set_back_keeps_nobody_paused_and_counts_no_round_twice() {
 
 #[test]
 fn two_programs_that_answer_each_other_are_parted_after_a_few_rounds() {
-    for gap in [1, 500, 2_000, 4_500] {
-        let after = talk(&mut Partner::default(), Pace::default(), NOW, vec![gap; 100]);
+    for gap in [1, 500, 2_000] {
+        let after = talk(&mut Partner::default(), anybody(), NOW, vec![gap; 100]);
         assert_eq!(after, Some(8), "{gap}");
     }
     let slower = talk(&mut Partner::default(), Pace::default(), NOW, vec![12_000; 1000]);
@@ -97,6 +105,15 @@ fn people_are_not_hit_however_much_they_talk() {
     assert_eq!(talk(&mut Partner::default(), pace, NOW, chatty.take(25)), None);
     assert_eq!(talk(&mut Partner::default(), pace, NOW, evening), None);
     assert_eq!(talk(&mut Partner::default(), pace, NOW, working), None);
+
+    // One word after the other in a quiz, each within seconds of the question.
+    for gap in [700, 2_500, 4_500] {
+        assert_eq!(talk(&mut Partner::default(), pace, NOW, vec![gap; 29]), None);
+    }
+    assert_eq!(
+        talk(&mut Partner::default(), anybody(), NOW, vec![2_500; 29]),
+        None
+    );
 
     // Forty lines pasted at once are one message to count.
     let mut pasting = Partner::default();
@@ -126,7 +143,7 @@ fn a_pause_ends_by_itself_and_the_next_one_is_longer() {
 
 #[test]
 fn the_same_row_again_is_answered_the_same() {
-    let (mut partner, pace) = (Partner::default(), Pace::default());
+    let (mut partner, pace) = (Partner::default(), anybody());
     for round in 0..8 {
         let at = NOW.plus_ms(round * 100);
         assert_eq!(
@@ -167,4 +184,24 @@ fn programs_may_be_quick_and_nothing_bounds_whom_the_operator_lets() {
         ..Pace::default()
     };
     assert_eq!(talk(&mut Partner::default(), free, NOW, vec![10; 10_000]), None);
+}
+
+#[test]
+fn under_another_bound_a_pause_is_over() {
+    let mut partner = Partner::default();
+    talk(&mut partner, Pace::default(), NOW, vec![10; 100]);
+    let (at, next) = (partner.paused_until.plus_ms(-1000), partner.last_seq + 1);
+    let wider = Pace {
+        turns_max: 100,
+        ..Pace::default()
+    };
+    let none = Pace {
+        turns_max: 0,
+        ..Pace::default()
+    };
+
+    assert!(partner.is_paused(at, Pace::default()) && partner.is_paused(at, anybody()));
+    assert!(!partner.is_paused(at, wider) && !partner.is_paused(at, none));
+    assert_eq!(partner.hear(next, at, Some(at.plus_ms(-1)), wider), Met::Welcome);
+    assert!(!partner.is_paused(at, Pace::default()), "it does not come back");
 }

@@ -208,6 +208,15 @@ impl Adapter for Discord {
         }
     }
 
+    async fn ask(&self) -> Option<Result<(), Ended>> {
+        let api = match self.api() {
+            Ok(api) => api,
+            Err(reason) => return Some(Err(Ended::Retry(reason))),
+        };
+        let known = api.get::<Value>(&["users", "@me"]).await;
+        Some(known.map(drop).map_err(|error| refusal::ended(&error)))
+    }
+
     async fn fetch(&self, address: &str) -> Result<Remote, FetchError> {
         let api = self.api().map_err(FetchError::Retry)?;
         let address = address

@@ -34,7 +34,10 @@ use serde_json::Value;
 
 use self::config::IrcConfig;
 use super::{Deps, Platform};
-use crate::adapter::{Adapter, Capabilities, Ended, Limits, Link, Liveness, TextLimit, TextShape, TextUnit};
+use crate::{
+    adapter::{Adapter, Capabilities, Ended, Limits, Link, Liveness, TextLimit, TextShape, TextUnit},
+    pace::Answers,
+};
 
 /// Lines of one answer, unless the operator says otherwise: nobody reads more in a room at once, and at one line in two seconds
 /// it takes half a minute. "More" says the next ones.
@@ -76,6 +79,7 @@ impl Irc {
 impl Platform for Irc {
     const NAME: &'static str = "irc";
     const LABEL: &'static str = "IRC";
+    const ANSWERS: Answers = Answers::Anybody;
     type Config = IrcConfig;
 
     fn read(account: &Value) -> Result<IrcConfig, String> {

@@ -163,6 +163,11 @@ impl Adapter for Isolated {
         }
     }
 
+    /// A call of its own, which needs nothing of what runs in the process.
+    async fn ask(&self) -> Option<Result<(), Ended>> {
+        self.inner.0.ask().await
+    }
+
     async fn fetch(&self, address: &str) -> Result<Remote, FetchError> {
         self.remote.fetch(address).await
     }

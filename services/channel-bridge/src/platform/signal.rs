@@ -157,7 +157,9 @@ async fn listen(
                 continue;
             }
             if let Some((chat, remark)) = inbound::remark(&event.envelope, me) {
-                inbound.remark(&chat, remark);
+                let ids = [&event.envelope.source_uuid, &event.envelope.source_number];
+                let by: Vec<&str> = ids.into_iter().flatten().map(String::as_str).collect();
+                inbound.remark(&chat, &by, remark);
             }
             if let Some(said) = inbound::hear(&event.envelope, me) {
                 mouth.heard(&said);

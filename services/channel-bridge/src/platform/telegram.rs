@@ -172,6 +172,15 @@ impl Adapter for Telegram {
         }
     }
 
+    async fn ask(&self) -> Option<Result<(), Ended>> {
+        let api = match self.api() {
+            Ok(api) => api,
+            Err(reason) => return Some(Err(Ended::Retry(reason))),
+        };
+        let known = api.ask::<Value>("getMe").await;
+        Some(known.map(drop).map_err(|error| ended(&error)))
+    }
+
     async fn fetch(&self, address: &str) -> Result<Remote, FetchError> {
         let api = self.api().map_err(FetchError::Retry)?;
         files::fetch(&api, address, self.config.media_bytes_max).await

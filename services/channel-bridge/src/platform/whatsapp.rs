@@ -136,6 +136,15 @@ impl Adapter for Whatsapp {
         }
     }
 
+    async fn ask(&self) -> Option<Result<(), Ended>> {
+        let api = match self.api() {
+            Ok(api) => api,
+            Err(reason) => return Some(Err(Ended::Retry(reason))),
+        };
+        let known = api.number().await;
+        Some(known.map(drop).map_err(|error| refusal::ended(&error)))
+    }
+
     async fn fetch(&self, address: &str) -> Result<Remote, FetchError> {
         let api = self.api().map_err(FetchError::Retry)?;
         api.file(address, self.config.media_bytes_max).await
@@ -172,7 +181,7 @@ impl Adapter for Whatsapp {
                 .learn(message.reply_to.as_str(), message.message_id.as_str());
         }
         for (chat, remark) in said.remarks {
-            inbound.remark(chat.as_str(), remark);
+            inbound.remark(chat.as_str(), &[], remark); // a chat of two
         }
         Some(commit(inbound, said.messages).await)
     }

@@ -22,6 +22,7 @@ fn revision(value: &Value) -> Arc<Revision<Config>> {
             ..Credential::default()
         }],
         devices: Vec::new(),
+        left_out: Vec::new(),
         value: serde_json::from_value(value.clone()).expect("a configuration"),
     })
 }

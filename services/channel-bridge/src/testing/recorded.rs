@@ -21,7 +21,7 @@ use crate::{
         store::{Chosen, Counts, Delivery, More, NewDelivery, OutboxStore, Outcome, Page, Part, Retry, Sent},
     },
     pace::{
-        Met,
+        Met, Pace,
         store::{Heard, PaceStore, Paused},
     },
     pairing::store::{Asked, PairingRow, PairingStore},
@@ -109,7 +109,7 @@ pass_on! {
     }
     pace as PaceStore {
         fn hear(heard: Heard) -> Met;
-        fn paused(account: AccountKey, now: Timestamp, limit: u32) -> Vec<Paused>;
+        fn paused(account: AccountKey, pace: Pace, now: Timestamp, limit: u32) -> Vec<Paused>;
         fn prune_partners(before: Timestamp) -> ();
     }
 }

@@ -96,6 +96,7 @@ fn revision(accounts: &Value) -> Arc<Revision<Config>> {
         hash: accounts.to_string(),
         credentials: Vec::new(),
         devices: Vec::new(),
+        left_out: Vec::new(),
         value: serde_json::from_value(value).unwrap(),
     })
 }

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use super::{ASK_FOR, ASK_FOR_MAX, Asking, read};
 use crate::{
     account::{Entry, State, View},
+    adapter::Ended,
     config::{Accounts, Config},
     platform::Platforms,
     testing::{Bench, Life, Puppet, key, stores, until},
@@ -33,7 +34,7 @@ async fn connected(life: Life, calls_us: bool) -> (tempfile::TempDir, Bench, Vie
     .await;
     let written = json!({"channels": {"webhook": {"accounts": {"a": {"secret": "0123456789abcdef"}}}}});
     let config: Config = serde_json::from_value(written).unwrap();
-    let mut accounts = Accounts::read(&config, &Platforms::all());
+    let mut accounts = Accounts::read(&config, &Platforms::all(), &[]);
     let entry = Entry {
         config: accounts.by_key.remove(&key("a")).unwrap(),
         progress: bench.progress.clone(),
@@ -105,6 +106,58 @@ async fn a_platform_that_calls_us_is_not_asked() {
 
     assert_eq!(asked["connected"], true);
     assert!(began.elapsed() < Duration::from_secs(30));
+    bench.stop().await;
+}
+
+/// The same, where the platform says this of the account when it is asked.
+async fn asked_of(known: Result<(), Ended>) -> (Value, Bench, tempfile::TempDir) {
+    let (folder, bench, view) = connected(Life::Serve, true).await;
+    let puppet = Puppet::new();
+    puppet.knows.lock().unwrap().push(known);
+    let mut view = view;
+    if let Some(entry) = view.accounts.get_mut(&key("a")) {
+        entry.adapter = Some(Arc::new(puppet));
+    }
+    let asked = account(&bench, &view, Some(Duration::from_secs(10))).await;
+    (asked, bench, folder)
+}
+
+#[tokio::test]
+async fn a_platform_that_calls_us_is_asked_whether_it_knows_the_account() {
+    let (asked, bench, _folder) = asked_of(Ok(())).await;
+    assert_eq!(
+        (&asked["state"], &asked["connected"]),
+        (&json!("connected"), &json!(true))
+    );
+    bench.stop().await;
+
+    let (asked, bench, _folder) = asked_of(Err(Ended::Retry("502 from between".into()))).await;
+    assert_eq!(
+        (&asked["state"], &asked["lastError"]),
+        (&json!("degraded"), &json!("502 from between"))
+    );
+    assert_eq!(bench.progress.snapshot().state, State::Connected, "it may pass");
+    bench.stop().await;
+
+    let (asked, bench, _folder) = asked_of(Err(Ended::Failed("token_revoked".into()))).await;
+    assert_eq!(
+        (
+            &asked["state"],
+            &asked["connected"],
+            &asked["running"],
+            &asked["lastError"]
+        ),
+        (
+            &json!("failed"),
+            &json!(false),
+            &json!(false),
+            &json!("token_revoked")
+        )
+    );
+    until("the end of the connection", async || {
+        (bench.progress.snapshot().state == State::Failed).then_some(())
+    })
+    .await;
     bench.stop().await;
 }
 

@@ -190,3 +190,32 @@ async fn typing_hints_go_to_the_connection_there_is_and_nowhere_in_between() {
     bench.stop().await;
     hints.hint(typing("nobody is there"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_was_taken_back_is_found_within_minutes_without_anything_to_say() {
+    let puppet = Arc::new(Puppet::new());
+    puppet.knows.lock().unwrap().extend([
+        Ok(()),
+        Err(Ended::Retry("a gateway between us stumbles".into())),
+        Err(Ended::Failed("the token was taken back: make another".into())),
+    ]);
+    let (_folder, bench) = bench(&puppet);
+    reaches(&bench, State::Connected).await;
+    let began = Instant::now();
+
+    let mut states = bench.progress.watch();
+    let failed = states.wait_for(|now| *now == State::Failed);
+    time::timeout(Duration::from_secs(1000), failed)
+        .await
+        .unwrap()
+        .unwrap();
+
+    assert!(
+        began.elapsed() > Duration::from_secs(600),
+        "it is not asked all the time"
+    );
+    let why = bench.progress.snapshot().last_error.unwrap();
+    assert!(why.contains("taken back"), "{why}");
+    assert_eq!(*puppet.open.lock().unwrap(), (0, 1, 1), "and is not tried again");
+    bench.stop().await;
+}

@@ -4,6 +4,7 @@ use super::*;
 use crate::{
     notice,
     outbox::store::{Chosen, Outcome, Sent},
+    pace::Pace,
 };
 
 impl Bench {
@@ -83,9 +84,16 @@ async fn a_program_that_answers_every_answer_is_left_alone_told_once_and_still_s
         "{told:?}"
     );
     let now = first.clock.now();
-    let paused = stores.pace.paused(key("a"), now, 10).await.unwrap();
+    let six = Pace {
+        turns_max: 6,
+        ..Pace::default()
+    };
+    let paused = stores.pace.paused(key("a"), six, now, 10).await.unwrap();
     assert_eq!(paused.len(), 1);
     assert_eq!(paused[0].sender.as_deref(), Some("botty"));
+    let free = Pace { turns_max: 0, ..six };
+    let shown = stores.pace.paused(key("a"), free, now, 10).await.unwrap();
+    assert_eq!(shown, [], "without a bound nobody is paused");
     first.drain.start();
 
     let second = bench(&stores, &guarded);

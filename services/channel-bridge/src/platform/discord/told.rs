@@ -27,9 +27,10 @@ impl Gateway<'_> {
         }
         if !added {
             self.inbound
-                .remark(&channel_id, Remark::NotReacted(emoji.shown()));
+                .remark(&channel_id, &[&user_id], Remark::NotReacted(emoji.shown()));
         } else if message_author_id.as_deref() == Some(self.me) {
-            self.inbound.remark(&channel_id, Remark::Reacted(emoji.shown()));
+            self.inbound
+                .remark(&channel_id, &[&user_id], Remark::Reacted(emoji.shown()));
         }
     }
 
@@ -40,7 +41,7 @@ impl Gateway<'_> {
         };
         let ids = std::iter::once(id).chain(ids);
         for _ in ids.filter(|id| self.heard.forget(id)) {
-            self.inbound.remark(&channel_id, Remark::TakenBack);
+            self.inbound.remark(&channel_id, &[], Remark::TakenBack);
         }
     }
 

@@ -229,8 +229,9 @@ impl<'a> Running<'a> {
                 }
             }
             Some(Heard::Remarked(remarked)) => {
-                if let Some((chat, remark)) = wire::remark(remarked) {
-                    self.inbound.remark(&chat, remark);
+                if let Some(wire::Happened { chat, by, remark }) = wire::remark(remarked) {
+                    let by: Vec<&str> = by.iter().map(String::as_str).collect();
+                    self.inbound.remark(&chat, &by, remark);
                 }
             }
             Some(Heard::Notice(notice)) => {

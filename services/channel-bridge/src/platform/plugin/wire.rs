@@ -38,16 +38,35 @@ const CHAT_PAUSE: Duration = Duration::from_secs(1);
 /// The longest id that is taken of a message, in bytes.
 const ID_BYTES_MAX: usize = 512;
 
-/// What happened in a chat beside words, and in which. `None`: nothing that is known here, or in no chat.
-pub(super) fn remark(wire: Remarked) -> Option<(String, Remark)> {
-    let Remarked { chat, remark } = wire;
+/// What happened in a chat beside words.
+pub(super) struct Happened {
+    pub(super) chat: String,
+    /// Who did it, by their ids.
+    pub(super) by: Vec<String>,
+    pub(super) remark: Remark,
+}
+
+/// `None`: nothing that is known here, or in no chat.
+pub(super) fn remark(wire: Remarked) -> Option<Happened> {
+    let Remarked {
+        chat,
+        remark,
+        sender_id,
+        sender_aliases,
+    } = wire;
     let remark = match remark? {
         remarked::Remark::Reacted(reaction) => Remark::Reacted(reaction),
         remarked::Remark::NotReacted(reaction) => Remark::NotReacted(reaction),
         remarked::Remark::TakenBack(true) => Remark::TakenBack,
         remarked::Remark::TakenBack(false) => return None,
     };
-    (!chat.is_empty() && chat.len() <= ID_BYTES_MAX).then_some((chat, remark))
+    let by = std::iter::once(sender_id).chain(sender_aliases);
+    let happened = Happened {
+        by: by.filter(|id| !id.is_empty()).collect(),
+        remark,
+        chat,
+    };
+    (!happened.chat.is_empty() && happened.chat.len() <= ID_BYTES_MAX).then_some(happened)
 }
 
 /// Something that somebody said.

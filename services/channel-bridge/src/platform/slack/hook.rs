@@ -140,7 +140,8 @@ pub(super) async fn take(request: Request, ear: Ear<'_>, inbound: &InboundSink) 
     let said = match request {
         Request::Event(callback) => {
             if let Some((chat, remark)) = ear.remark(&callback) {
-                inbound.remark(&chat, remark);
+                let by: Vec<&str> = callback.event.user.as_deref().into_iter().collect();
+                inbound.remark(&chat, &by, remark);
             }
             ear.hear(&callback).await
         }

@@ -189,7 +189,8 @@ impl<'a> Sockets<'a> {
             "events_api" => match Callback::deserialize(&envelope.payload) {
                 Ok(callback) => {
                     if let Some((chat, remark)) = self.ear.remark(&callback) {
-                        self.inbound.remark(&chat, remark);
+                        let by: Vec<&str> = callback.event.user.as_deref().into_iter().collect();
+                        self.inbound.remark(&chat, &by, remark);
                     }
                     self.ear.hear(&callback).await
                 }

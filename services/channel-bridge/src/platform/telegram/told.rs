@@ -61,8 +61,12 @@ impl Update {
             _ => own.address(chat.id, reactions.message_id),
         };
         let Some(chat) = chat else { return };
+        let who = reactions.user.as_ref().map(|user| user.id);
+        let who = who.or(reactions.actor_chat.as_ref().map(|chat| chat.id));
+        let who = who.map(|id| id.to_string());
+        let by: Vec<&str> = who.as_deref().into_iter().collect();
         for remark in reactions.remarks() {
-            inbound.remark(&chat, remark);
+            inbound.remark(&chat, &by, remark);
         }
     }
 

@@ -105,6 +105,9 @@ pub(super) struct Message {
 pub(super) struct Reactions {
     pub(super) chat: Chat,
     pub(super) message_id: i64,
+    /// Who did it, unless they are hidden behind a chat.
+    pub(super) user: Option<User>,
+    pub(super) actor_chat: Option<Chat>,
     pub(super) old_reaction: Vec<Reaction>,
     pub(super) new_reaction: Vec<Reaction>,
 }

@@ -58,19 +58,31 @@ pub(crate) async fn who_answers_without_end_is_paused_and_each_partner_for_itsel
 pub(crate) async fn who_is_paused_is_shown_until_the_pause_ends(stores: Stores) {
     let (_, at) = talk(&stores, "anna").await;
 
-    let paused = stores.pace.paused(key("a"), at, 10).await.unwrap();
+    let paused = stores
+        .pace
+        .paused(key("a"), Pace::default(), at, 10)
+        .await
+        .unwrap();
     let [Paused { chat, sender, until }] = paused.as_slice() else {
         panic!("{paused:?}");
     };
     assert_eq!((chat.as_str(), sender.as_deref()), ("anna", Some("anna")));
     assert!(*until > at);
     for (account, now, limit) in [("a", *until, 10), ("a", at, 0), ("b", at, 10)] {
-        let shown = stores.pace.paused(key(account), now, limit).await.unwrap();
+        let shown = stores
+            .pace
+            .paused(key(account), Pace::default(), now, limit)
+            .await
+            .unwrap();
         assert_eq!(shown, [], "{account} {now} {limit}");
     }
     let set_back = at - Duration::from_secs(400 * 24 * 3600);
     assert_eq!(
-        stores.pace.paused(key("a"), set_back, 10).await.unwrap(),
+        stores
+            .pace
+            .paused(key("a"), Pace::default(), set_back, 10)
+            .await
+            .unwrap(),
         [],
         "the clock was set back"
     );
@@ -87,7 +99,14 @@ pub(crate) async fn who_was_not_heard_for_long_is_forgotten_with_the_pause(store
     );
 
     stores.pace.prune_partners(at.plus_ms(1)).await.unwrap();
-    assert_eq!(stores.pace.paused(key("a"), at, 10).await.unwrap(), []);
+    assert_eq!(
+        stores
+            .pace
+            .paused(key("a"), Pace::default(), at, 10)
+            .await
+            .unwrap(),
+        []
+    );
     assert_eq!(
         hear(&stores, seq + 1, "anna", Some("anna"), at.plus_ms(1)).await,
         Met::Welcome

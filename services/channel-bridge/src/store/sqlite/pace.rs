@@ -8,7 +8,7 @@ use crate::{
     adapter::AccountKey,
     id::SenderId,
     pace::{
-        self, Met, Partner,
+        self, Met, Pace, Partner,
         store::{Heard, PaceStore, Paused},
     },
     store::StoreError,
@@ -24,26 +24,37 @@ impl PaceStore for Sqlite {
     async fn paused(
         &self,
         account: AccountKey,
+        pace: Pace,
         now: Timestamp,
         limit: u32,
     ) -> Result<Vec<Paused>, StoreError> {
         self.0
             .read(move |connection| {
                 let mut statement = connection.prepare_cached(
-                    "SELECT chat_id, sender_id, paused_until FROM partner INDEXED BY partner_paused
+                    "SELECT chat_id, sender_id, paused_until, rounds FROM partner INDEXED BY partner_paused
                      WHERE channel = ?1 AND account = ?2 AND paused_until > ?3 AND paused_until <= ?5 AND paused_until <> 0
                      ORDER BY paused_until LIMIT ?4",
                 )?;
                 let last = now + pace::DAY; // a later one is over: see Partner::hear
                 let rows =
                     statement.query_map(params![account.channel, account.account, now, limit, last], |row| {
-                        Ok(Paused {
+                        let paused = Paused {
                             chat: row.get(0)?,
                             sender: row.get::<_, Option<String>>(1)?.filter(|sender| !sender.is_empty()),
                             until: row.get(2)?,
-                        })
+                        };
+                        Ok((paused, row.get::<_, String>(3)?))
                     })?;
-                Ok(rows.collect::<Result<_, _>>()?)
+                let mut all = Vec::new();
+                for row in rows {
+                    let (paused, kept) = row?;
+                    let partner: Partner = serde_json::from_str(&kept).map_err(StoreError::Row)?;
+                    let pace = if paused.sender.is_some() { pace } else { pace.of_room() };
+                    if partner.is_paused(now, pace) {
+                        all.push(paused);
+                    }
+                }
+                Ok(all)
             })
             .await
     }

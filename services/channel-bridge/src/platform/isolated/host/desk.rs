@@ -127,8 +127,8 @@ impl Receive for Desk {
         }
     }
 
-    fn remark(&self, chat: &str, remark: Remark) -> Option<Remark> {
-        self.news.remark(chat, remark);
+    fn remark(&self, chat: &str, by: &[&str], remark: Remark) -> Option<Remark> {
+        self.news.remark(chat, by, remark);
         None
     }
 }

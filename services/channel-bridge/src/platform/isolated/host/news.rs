@@ -31,7 +31,7 @@ struct Untold {
     last_heard: Option<Instant>,
     notices: BTreeMap<Option<Topic>, Option<String>>,
     rooms: Option<Vec<Room>>,
-    remarks: VecDeque<(String, Remark)>,
+    remarks: VecDeque<(String, Vec<String>, Remark)>,
 }
 
 #[derive(Debug, Default)]
@@ -72,12 +72,13 @@ impl News {
         self.lock().last_heard = None;
     }
 
-    pub(super) fn remark(&self, chat: &str, remark: Remark) {
+    pub(super) fn remark(&self, chat: &str, by: &[&str], remark: Remark) {
         let mut untold = self.lock();
         if untold.remarks.len() >= REMARKS_MAX {
             untold.remarks.pop_front();
         }
-        untold.remarks.push_back((chat.to_owned(), remark));
+        let by = by.iter().map(|id| (*id).to_owned()).collect();
+        untold.remarks.push_back((chat.to_owned(), by, remark));
         drop(untold);
         self.any.notify_one();
     }
@@ -110,7 +111,7 @@ impl News {
             untold
                 .remarks
                 .drain(..)
-                .map(|(chat, remark)| said::remark(chat, remark)),
+                .map(|(chat, by, remark)| said::remark(chat, by, remark)),
         );
         // Everything else says it as well.
         if std::mem::take(&mut untold.heard) && all.is_empty() {
@@ -136,7 +137,7 @@ mod tests {
         ear(Word::Notice(Topic::Login, Some("who?".to_owned())));
         ear(Word::Notice(Topic::Login, None));
         for _ in 0..REMARKS_MAX * 2 {
-            news.remark("anna", Remark::TakenBack);
+            news.remark("anna", &[], Remark::TakenBack);
         }
         let told = news.next().await;
         assert_eq!(told.len(), 2 + REMARKS_MAX);

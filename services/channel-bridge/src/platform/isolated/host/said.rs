@@ -96,14 +96,17 @@ const fn kind(kind: ChatKind) -> WireKind {
     }
 }
 
-pub(super) fn remark(chat: String, remark: Remark) -> Said {
+pub(super) fn remark(chat: String, by: Vec<String>, remark: Remark) -> Said {
     let remark = match remark {
         Remark::Reacted(reaction) => remarked::Remark::Reacted(reaction),
         Remark::NotReacted(reaction) => remarked::Remark::NotReacted(reaction),
         Remark::TakenBack => remarked::Remark::TakenBack(true),
     };
+    let mut by = by.into_iter();
     Said::Remarked(Remarked {
         chat,
+        sender_id: by.next().unwrap_or_default(),
+        sender_aliases: by.collect(),
         remark: Some(remark),
     })
 }

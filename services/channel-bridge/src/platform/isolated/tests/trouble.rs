@@ -168,7 +168,11 @@ impl Adapter for Software {
             }
             "/remark" => {
                 let reacted = body["reacted"].as_str().expect("a reaction").to_owned();
-                inbound.remark(body["chat"].as_str().expect("a chat"), Remark::Reacted(reacted));
+                inbound.remark(
+                    body["chat"].as_str().expect("a chat"),
+                    &[],
+                    Remark::Reacted(reacted),
+                );
                 200
             }
             "/report" => match inbound.report(body.as_str().expect("an id"), Report::Read).await {
