@@ -19,10 +19,16 @@ const MARKS: &[Mark] = &[
     Mark::new("[THINK]", "[/THINK]", true),
     Mark::new("◁think▷", "◁/think▷", true),
     Mark::new("<|begin_of_thought|>", "<|end_of_thought|>", true),
+    // Cohere's and Gemma's.
+    Mark::new("<|START_THINKING|>", "<|END_THINKING|>", true),
+    Mark::new("<|channel>thought", "<channel|>", true),
     Mark::new("<thought>", "</thought>", false),
     Mark::new("<thoughts>", "</thoughts>", false),
     Mark::new("<reasoning>", "</reasoning>", false),
 ];
+
+/// What stands between a thought and the answer, or before an answer without one, and is a part of neither.
+const ANSWERS: &[&str] = &["<|START_RESPONSE|>", "<|START_TEXT|>"];
 
 /// Code between these is shown as it is.
 const FENCE: &str = "```";
@@ -176,7 +182,7 @@ impl Splitter {
     }
 
     fn begin(&mut self, text: &str, out: &mut Vec<Piece>) -> Taken {
-        let words = text.trim_start();
+        let words = text.trim_start_matches(is_blank);
         let space = text.len() - words.len();
         // White space between a thought and the answer belongs to neither; before an answer it waits for a word.
         if self.has_thought && space > 0 {
@@ -190,6 +196,11 @@ impl Splitter {
             if let Match::Full(bytes) = header {
                 self.enter(next, out);
                 return Taken::Bytes(space + bytes);
+            }
+            match first(words, ANSWERS) {
+                Match::Full(bytes) => return Taken::Bytes(space + bytes),
+                Match::Part => return Taken::Waits(0),
+                Match::None => {}
             }
             // A model that was told not to think closes what it did not open.
             match (find_open(words, |_| true), starts_with_close(words)) {
@@ -403,6 +414,20 @@ fn starts(text: &str, mark: &str) -> Match {
         _ if bytes == mark.len() => Match::Full(bytes),
         _ => Match::Part,
     }
+}
+
+/// Whether a text begins with one of these marks, or may.
+fn first(words: &str, marks: &[&str]) -> Match {
+    let found = || marks.iter().map(|mark| starts(words, mark));
+    found()
+        .find(|found| matches!(found, Match::Full(_)))
+        .or_else(|| found().find(|found| matches!(found, Match::Part)))
+        .unwrap_or(Match::None)
+}
+
+/// Whether nobody sees it: white space, and what some servers put before the first word.
+fn is_blank(c: char) -> bool {
+    c.is_whitespace() || matches!(c, '\u{feff}' | '\u{200b}' | '\u{2060}')
 }
 
 fn behind(text: &str, bytes: usize) -> &str {

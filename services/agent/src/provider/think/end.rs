@@ -12,6 +12,9 @@ const MARKS: &[&str] = &[
     "<|end_of_text|>",
     "<|end|>",
     "<end_of_turn>",
+    "<|END_RESPONSE|>",
+    "<|END_TEXT|>",
+    "<|END_OF_TURN_TOKEN|>",
     "<｜end▁of▁sentence｜>",
 ];
 

@@ -2,7 +2,7 @@
 //! message a header with its channel, and a mark behind it. What is on the channel `final` is the answer, and so is what the model tells
 //! the person before it calls a tool; all else is thought.
 
-use super::{Match, Piece, Place, Splitter, Taken, add, behind, starts};
+use super::{Match, Piece, Place, Splitter, Taken, add, behind, first};
 
 /// What ends a header.
 const MESSAGE: &str = "<|message|>";
@@ -152,12 +152,4 @@ pub(super) fn is_cut(held: &str) -> bool {
     let held = held.trim();
     let begins = matches!(first(held, HEADERS), Match::Full(_));
     begins && !held.contains(char::is_whitespace)
-}
-
-fn first(words: &str, marks: &[&str]) -> Match {
-    let found = || marks.iter().map(|mark| starts(words, mark));
-    found()
-        .find(|found| matches!(found, Match::Full(_)))
-        .or_else(|| found().find(|found| matches!(found, Match::Part)))
-        .unwrap_or(Match::None)
 }
