@@ -18,12 +18,14 @@ const MODELS_MAX: usize = 1_000;
 pub(crate) struct Lesson {
     /// It refuses `stream_options`.
     pub(crate) refuses_usage: bool,
-    /// It refuses `reasoning_effort`.
+    /// It refuses to be told how hard to think.
     pub(crate) refuses_effort: bool,
     /// What it calls the bound of an answer.
     pub(crate) max_tokens_field: Option<MaxTokensField>,
     /// What it takes at once, in tokens as they are estimated.
     pub(crate) room: Option<u64>,
+    /// The longest answer that it takes, in tokens.
+    pub(crate) answer: Option<u64>,
 }
 
 /// What is known of all models.

@@ -40,15 +40,40 @@ pub(crate) enum StopReason {
 impl StopReason {
     /// Reads a provider's word. `None`: it does not say.
     pub(crate) fn read(word: String) -> Option<Self> {
-        match word.to_ascii_lowercase().as_str() {
-            "" | "null" | "none" => None,
+        let lower = word.to_ascii_lowercase();
+        // As the names of enumerations are written out: `FinishReason.STOP`, `FINISH_REASON_STOP`.
+        let name = ["finishreason.", "finish_reason_"]
+            .iter()
+            .find_map(|enumeration| lower.strip_prefix(enumeration));
+        match name.unwrap_or(&lower) {
+            "" | "null" | "none" | "unspecified" => None,
             "stop" | "eos" | "eos_token" | "end_turn" | "stop_sequence" | "completed" => Some(Self::Stop),
-            "length" | "max_tokens" | "max_length" | "max_output_tokens" | "model_length" => {
-                Some(Self::Length)
-            }
+            "length"
+            | "max_tokens"
+            | "max_length"
+            | "max_output_tokens"
+            | "model_length"
+            | "model_context_window_exceeded" => Some(Self::Length),
             "content_filter" | "content-filter" | "safety" | "sensitive" | "recitation" | "blocklist"
-            | "prohibited_content" | "refusal" => Some(Self::Filtered),
-            "error" | "abort" | "network_error" | "insufficient_system_resource" => Some(Self::Fault(word)),
+            | "prohibited_content" | "spii" | "image_safety" | "refusal" => Some(Self::Filtered),
+            // Gemini's `OTHER` is a reason that it does not know itself.
+            "error"
+            | "abort"
+            | "aborted"
+            | "cancelled"
+            | "canceled"
+            | "engine_overloaded"
+            | "exception"
+            | "failed"
+            | "failure"
+            | "insufficient_system_resource"
+            | "internal_error"
+            | "network_error"
+            | "other"
+            | "overloaded"
+            | "server_error"
+            | "timed_out"
+            | "timeout" => Some(Self::Fault(word)),
             _ => Some(Self::Other(word)),
         }
     }

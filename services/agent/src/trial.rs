@@ -13,7 +13,10 @@ use crate::{
     failing::Failing,
     http::Http,
     metrics::Metrics,
-    provider::{Unanswered, openai::Offered},
+    provider::{
+        Unanswered,
+        openai::{AT_ITS_LIMIT, Offered},
+    },
     request::{Message, ModelName, Question, Role, RunTurn, Shelf},
     turn::{self, Bounds, Tools},
 };
@@ -47,7 +50,7 @@ pub async fn try_model(
     Ok(run(config, &tools()?, &name, limit).await)
 }
 
-/// The models that the provider of an entry says it has.
+/// The models that the provider of an entry says it has: those for conversations, and all where none is one by its name.
 ///
 /// # Errors
 /// When it does not answer with a list: why, for an operator.
@@ -63,7 +66,13 @@ pub async fn offered_models(
         provider: None,
     };
     match catalog.offered(provider).await {
-        Ok(models) => Ok(Arc::unwrap_or_clone(models)),
+        Ok(models) => {
+            let mut models = Arc::unwrap_or_clone(models);
+            if models.iter().any(|model| model.converses) {
+                models.retain(|model| model.converses);
+            }
+            Ok(models)
+        }
         Err(why) => Err(gatehouse_core::Failure::new(
             gatehouse_core::Kind::Unavailable,
             why.message,
@@ -121,9 +130,12 @@ pub(crate) async fn choose(
         return Ok(ModelName::new(provider, &listed.id));
     }
     let offered = catalog.offered(provider).await?;
-    let first = offered
-        .first()
-        .ok_or_else(|| nothing("it has no models: load one there first"))?;
+    if offered.is_empty() {
+        return Err(nothing("it has no models: load one there first"));
+    }
+    let first = offered.iter().find(|offered| offered.converses).ok_or_else(|| {
+        nothing("by their names, none of its models is for conversations: name the one to test")
+    })?;
     Ok(ModelName::new(provider, &first.id))
 }
 
@@ -209,11 +221,11 @@ impl Read {
     }
 
     fn into_response(self, name: &ModelName, took: Duration) -> TestModelResponse {
-        // A model that thinks until its few tokens are used up is there, and that was the question.
-        let thinks = self.thought
-            && self.failed.as_ref().is_some_and(|failed| {
-                !matches!(failed.kind(), FailureKind::Unavailable | FailureKind::Timeout)
-            });
+        // A model that thinks until its few tokens are used up is there, and that was the question. Of many no thought is shown.
+        let thinks = self.failed.as_ref().is_some_and(|failed| {
+            let is_away = matches!(failed.kind(), FailureKind::Unavailable | FailureKind::Timeout);
+            self.thought && !is_away || failed.message.contains(AT_ITS_LIMIT)
+        });
         let failed = self.failed.filter(|_| !thinks);
         let text: String = self.text.trim().chars().take(SHOWN_CHARS).collect();
         let (status, next_step) = failed

@@ -1,6 +1,7 @@
 //! One turn: the models in order, each asked again where that helps, until one answers or none is left.
 //!
-//! Nothing is asked twice once a word was shown: the second answer would be another one.
+//! Nothing is asked twice once a word of an answer was shown: the second answer would be another one. Thoughts are no answer: what was
+//! thought in vain gives way to the thoughts of whoever is asked next.
 
 mod adapt;
 mod ask;
@@ -22,7 +23,7 @@ use crate::{
     http::Http,
     lessons::Lessons,
     metrics::Metrics,
-    provider::{Answered, Unanswered, failure::rules},
+    provider::{Answered, Unanswered},
     request::{ModelName, Question, RunTurn},
 };
 
@@ -155,7 +156,7 @@ impl Turn {
                     continue;
                 }
             };
-            let silent = match self.ask(&name, &question).await {
+            match self.ask(&name, &question).await {
                 Ok(Answered { stop_reason, usage }) => {
                     return Event::Completed(Completed {
                         stop_reason: stop_reason.into_word(),
@@ -168,7 +169,6 @@ impl Turn {
                 Err(NoAnswer { why, was_asked }) => {
                     let ModelName { provider, model } = name;
                     tracing::warn!(provider.id = provider, model.id = model, kind = ?why.kind, origin = why.origin.as_deref(), reason = why.message, "a model did not answer");
-                    let silent = rules(why.kind).silence;
                     // What a provider said itself tells more than that it is left alone now because of it.
                     let is_known = failed
                         .as_ref()
@@ -181,16 +181,9 @@ impl Turn {
                             model: Some(model),
                         });
                     }
-                    silent
                 }
-            };
-            // What was thought in vain gives way to the next model's thoughts; an answer that was begun does not.
-            let kept = if silent {
-                self.answer.was_said()
-            } else {
-                self.answer.was_seen()
-            };
-            if kept || self.calls >= CALLS_MAX {
+            }
+            if self.answer.was_said() || self.calls >= CALLS_MAX {
                 break;
             }
             self.answer.forget_thoughts();

@@ -1,6 +1,8 @@
 //! What a provider's refusal means, by what somebody would do about it: its kind, and words for an operator that name the provider, where
 //! it is, its own reason, and the next step.
 
+mod advice;
+pub(crate) mod bounds;
 mod callee;
 mod meaning;
 mod rules;
@@ -30,7 +32,7 @@ pub(crate) fn from_response(
     }
     let said = Said::of_text(&Charset::of(headers).whole(body));
     let mut failure = refused(callee, Some(status), &said);
-    failure.retry_after = retry_after::read(headers, SystemTime::now());
+    failure.retry_after = retry_after::read(headers, SystemTime::now()).or(failure.retry_after);
     failure.status = Some(status.as_u16());
     failure
 }
@@ -38,6 +40,25 @@ pub(crate) fn from_response(
 /// Reads an error that came where an answer was expected.
 pub(crate) fn in_answer(callee: &Callee<'_>, said: &Said) -> Unanswered {
     refused(callee, None, said)
+}
+
+/// Reads what came behind the words of an answer and says why there are no more of them.
+pub(crate) fn behind_words(callee: &Callee<'_>, said: &Said) -> Unanswered {
+    let said = Said {
+        is_page: false, // nothing of the address: it answered
+        ..said.clone()
+    };
+    let kind = meaning::kind(None, &said);
+    if !matches!(kind, FailureKind::Rejected | FailureKind::Unavailable) {
+        return refused(callee, None, &said);
+    }
+    let (provider, origin, words) = (callee.provider, callee.origin(), callee.words(&said.words));
+    callee.failed(
+        FailureKind::Unavailable,
+        format!(
+            "provider {provider} gave up in the middle of its answer (an error inside the answer of {origin}){words}. Look into its log"
+        ),
+    )
 }
 
 /// Reads the body of a success that holds no answer.
@@ -62,8 +83,10 @@ fn refused(callee: &Callee<'_>, status: Option<StatusCode>, said: &Said) -> Unan
         );
     }
     let kind = meaning::kind(status.map(|status| status.as_u16()), said);
+    let own = advice::of(callee, kind, status, said);
     let entry = format!("models.providers.{provider}");
     let (what, advice) = match kind {
+        _ if own.is_some() => own.unwrap_or_default(),
         FailureKind::Auth if callee.has_key => (
             format!("provider {provider} refused the key"),
             format!("Check {entry}.apiKey, and what the key may do"),
@@ -106,7 +129,9 @@ fn refused(callee: &Callee<'_>, status: Option<StatusCode>, said: &Said) -> Unan
         ),
     };
     let words = callee.words(&said.words);
-    callee.failed(kind, format!("{what} ({how}){words}. {advice}"))
+    let mut failure = callee.failed(kind, format!("{what} ({how}){words}. {advice}"));
+    failure.retry_after = said.wait;
+    failure
 }
 
 /// Whether nothing answers completions at the address: the words of the servers and routers that people run.

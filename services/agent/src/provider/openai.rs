@@ -23,6 +23,7 @@ use tokio::time::timeout;
 use self::address::Base;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use self::decoder::trial;
+pub(crate) use self::ending::AT_ITS_LIMIT;
 pub use self::models::Offered;
 use super::{
     Answered, Unanswered,
@@ -43,6 +44,14 @@ pub(crate) struct Endpoint {
     timeout: Duration,
     sends_trace: bool,
     http: reqwest::Client,
+}
+
+/// A key without what editors leave around it: the mark of a file's encoding, and ends of lines.
+fn bare(key: &Secret) -> Secret {
+    Secret::new(
+        key.expose()
+            .trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}'),
+    )
 }
 
 impl Endpoint {
@@ -69,8 +78,8 @@ impl Endpoint {
         // Without the header a server may pack as it likes (RFC 9110, section 12.5.3), and what is packed comes in lumps.
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         let mut secrets: Vec<Secret> = Vec::new();
-        let bearer = provider
-            .api_key
+        let key = provider.api_key.as_ref().map(bare);
+        let bearer = key
             .iter()
             .filter(|key| provider.shows_key && !key.is_empty())
             .map(|key| ("authorization", "Bearer ", key));
@@ -78,7 +87,16 @@ impl Endpoint {
         let others = others.iter().map(|(header, value)| (header.as_str(), "", value));
         for (header, prefix, secret) in bearer.chain(others) {
             let value = HeaderValue::from_str(&format!("{prefix}{}", secret.expose()));
-            let mut value = value.map_err(|_| wrong("headers", "holds a value that no header can carry"))?;
+            let mut value = value.map_err(|_| {
+                if prefix.is_empty() {
+                    wrong("headers", "holds a value that no header can carry")
+                } else {
+                    wrong(
+                        "apiKey",
+                        "holds more than one line, or a character that no header can carry",
+                    )
+                }
+            })?;
             value.set_sensitive(true);
             let header = HeaderName::try_from(header)
                 .map_err(|_| wrong("headers", "holds a name that no header can have"))?;

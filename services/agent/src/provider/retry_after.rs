@@ -7,6 +7,7 @@
 use std::time::{Duration, SystemTime};
 
 use reqwest::header::HeaderMap;
+use serde_json::{Map, Value};
 
 /// Nobody waits for longer than a day, whatever a header says.
 const WAIT_MAX: Duration = Duration::from_secs(86_400);
@@ -23,6 +24,25 @@ pub(crate) fn read(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
         .or_else(|| text(headers, "retry-after").and_then(|text| length_or_moment(text, now)))
         .or_else(|| resets(headers, now))?;
     Some(wait.min(WAIT_MAX))
+}
+
+/// How long to wait, by an object in the body of a refusal: Google's `RetryInfo`, and the names that others have for it.
+pub(crate) fn read_object(map: &Map<String, Value>) -> Option<Duration> {
+    const NAMES: [&str; 4] = ["retryDelay", "retry_after", "retryAfter", "retry_after_seconds"];
+    let own = |map: &Map<String, Value>| {
+        NAMES.iter().find_map(|name| match map.get(*name)? {
+            Value::String(text) => text.parse().ok().and_then(length).or_else(|| units(text)),
+            number => length(number.as_f64()?),
+        })
+    };
+    let details = || {
+        let entries = map.get("details")?.as_array()?;
+        entries.iter().filter_map(Value::as_object).find_map(own)
+    };
+    own(map)
+        .or_else(details)
+        .filter(|wait| !wait.is_zero())
+        .map(|wait| wait.min(WAIT_MAX))
 }
 
 /// How long to wait, by the words of an error: "Please try again in 7m12.5s.", "retry after 20 seconds".

@@ -27,7 +27,17 @@ impl Event {
     pub(crate) fn is_end(&self) -> bool {
         END_NAMES.iter().any(|name| self.name.eq_ignore_ascii_case(name))
     }
+
+    /// Whether its name says that something went wrong.
+    pub(crate) fn is_error(&self) -> bool {
+        ERROR_NAMES
+            .iter()
+            .any(|name| self.name.eq_ignore_ascii_case(name))
+    }
 }
+
+/// What events are called that say why there is none.
+const ERROR_NAMES: &[&str] = &["error", "exception", "failure", "fault"];
 
 /// What events are called that end an answer, by servers that send one in place of `[DONE]`, or beside it.
 const END_NAMES: &[&str] = &[
@@ -53,6 +63,8 @@ pub(crate) struct Parser {
     after_cr: bool,
     document: Document,
     stray: String,
+    /// What of it stands behind the last event.
+    tail: String,
 }
 
 /// The provider sent an event that is too long.
@@ -108,12 +120,25 @@ impl Parser {
         &self.stray
     }
 
+    /// What is no event and stands behind the last one.
+    pub(crate) fn tail(&self) -> &str {
+        &self.tail
+    }
+
     /// Whether something was begun and not ended.
     pub(crate) fn is_open(&self) -> bool {
         self.document.depth > 0
     }
 
     fn end_line(&mut self, events: &mut Vec<Event>) {
+        let before = events.len();
+        self.read_line(events);
+        if events.len() > before {
+            self.tail.clear();
+        }
+    }
+
+    fn read_line(&mut self, events: &mut Vec<Event>) {
         let mut line = std::mem::take(&mut self.line);
         // One before the whole is allowed; a server that joins what others wrote has one before each event.
         while line.starts_with(BOM) {
@@ -173,9 +198,13 @@ impl Parser {
         } else if self.event.data.starts_with('{') {
             self.event.data.push('\n'); // a document over several lines, of which the first alone is marked
             self.event.data.push_str(line);
-        } else if self.stray.len() < STRAY_BYTES_MAX {
-            self.stray.push_str(line);
-            self.stray.push('\n');
+        } else {
+            for kept in [&mut self.stray, &mut self.tail] {
+                if kept.len() < STRAY_BYTES_MAX {
+                    kept.push_str(line);
+                    kept.push('\n');
+                }
+            }
         }
     }
 

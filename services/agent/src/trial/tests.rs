@@ -193,3 +193,58 @@ async fn without_a_name_the_model_in_use_is_tried_then_the_first_that_is_listed_
         ("no_model", "nobody")
     );
 }
+
+#[tokio::test]
+async fn a_model_whose_thoughts_are_hidden_and_use_up_its_few_tokens_is_there() {
+    let server = MockServer::start().await;
+    let body = "data: {\"choices\":[{\"delta\":{\"content\":\"\"}}]}\n\ndata: {\"choices\":[{\"delta\":{},\"finish_reason\":\"length\"}],\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":256}}\n\ndata: [DONE]\n\n";
+    Mock::given(method("POST"))
+        .respond_with(ResponseTemplate::new(200).set_body_raw(body, "text/event-stream"))
+        .mount(&server)
+        .await;
+
+    let tried = tried(&server.uri()).await;
+
+    assert_eq!((tried.ok, tried.status.as_str()), (true, "ok"), "{tried:?}");
+}
+
+#[tokio::test]
+async fn a_model_for_vectors_is_not_the_one_that_is_tried() {
+    for (list, chosen) in [
+        (
+            json!(["all-minilm", "llama3.2", "nomic-embed-text"]),
+            Some("llama3.2"),
+        ),
+        (json!(["all-minilm", "nomic-embed-text"]), None),
+    ] {
+        let server = MockServer::start().await;
+        Mock::given(path("/v1/models"))
+            .respond_with(ResponseTemplate::new(200).set_body_json(list))
+            .mount(&server)
+            .await;
+        let offered = offered_models("p", entry(&server.uri())).await.unwrap();
+        assert_eq!(
+            offered.len(),
+            chosen.map_or(2, |_| 1),
+            "to begin with: {offered:?}"
+        );
+        let (config, tools) = (alone("p", entry(&server.uri())), tools().unwrap());
+        let catalog = Catalog {
+            config: &config,
+            tools: &tools,
+            discovered: &Discovered::default(),
+            provider: None,
+        };
+
+        let name = choose(&catalog, None, Some("p")).await;
+
+        match chosen {
+            Some(model) => assert_eq!(name.unwrap().model, model),
+            None => assert!(
+                name.unwrap_err()
+                    .message
+                    .contains("none of its models is for conversations")
+            ),
+        }
+    }
+}

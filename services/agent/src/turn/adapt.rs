@@ -1,5 +1,5 @@
-//! What a refusal teaches: a server that refuses a field is asked without it, and one that says that the conversation is too long
-//! is sent less of it, once.
+//! What a refusal teaches: a server that refuses a field is asked without it, one that takes no answer as long as `maxTokens` says is
+//! asked for a shorter one, and one that says that the conversation is too long is sent less of it, once.
 
 use gatehouse_document::models::MaxTokensField;
 use gatehouse_proto::agent::v1::FailureKind;
@@ -9,6 +9,7 @@ use crate::{
     lessons::Lesson,
     provider::{
         Unanswered,
+        failure::bounds,
         openai::body::{Asked, word},
     },
     window::Window,
@@ -35,13 +36,23 @@ const UNKNOWN_FIELD: [&str; 13] = [
     "instead",
 ];
 
+/// Words by which they say that how hard to think is a value of a kind that they do not know.
+const UNKNOWN_LEVEL: [&str; 2] = ["must be one of", "should be one of"];
+
+/// What the thing is called that a model does harder or less hard, by those that cannot.
+const THINKING: [&str; 3] = ["reasoning", "thinking", "think "];
+
+/// The shortest answer that anybody is asked for because longer ones are refused.
+const ANSWER_TOKENS_MIN: u64 = 64;
+
 /// A number below this in an error about length is not a window.
 const WINDOW_TOKENS_MIN: u64 = 256;
 
 /// Takes the lesson of a refusal. Whether the model is to be asked again because of it.
 pub(super) fn learn(asking: &mut Asking<'_>, prepared: &Prepared, why: &Unanswered) -> bool {
     match why.kind {
-        FailureKind::Context => cut(asking, prepared, &why.message),
+        FailureKind::Context => bound(asking, prepared, why) || cut(asking, prepared, &why.message),
+        FailureKind::Rejected if bound(asking, prepared, why) => true,
         FailureKind::Rejected => match without_what_is_refused(&asking.asked(), why) {
             Some(lesson) => {
                 asking.lesson = lesson;
@@ -68,7 +79,8 @@ fn without_what_is_refused(asked: &Asked<'_>, why: &Unanswered) -> Option<Lesson
         });
     }
     let is_unknown = UNKNOWN_FIELD.iter().any(|word| words.contains(word));
-    if words.contains("reasoning_effort") && asked.effort().is_some() && is_unknown {
+    let is_unknown_level = is_unknown || UNKNOWN_LEVEL.iter().any(|word| words.contains(word));
+    if asked.effort().is_some() && is_unknown_level && is_about_thinking(&words, asked.model) {
         return Some(Lesson {
             refuses_effort: true,
             ..lesson
@@ -93,6 +105,41 @@ fn without_what_is_refused(asked: &Asked<'_>, why: &Unanswered) -> Option<Lesson
         refuses_usage: true,
         ..lesson
     })
+}
+
+/// Whether words are about thinking, and not about a model that is named after it.
+fn is_about_thinking(words: &str, model: &str) -> bool {
+    let own = own_words(words).unwrap_or(words);
+    let own = own.replace(&model.to_lowercase(), "");
+    THINKING.iter().any(|word| own.contains(word))
+}
+
+/// Asks for a shorter answer, where its bound is what a provider refuses. Once for each model and turn.
+fn bound(asking: &mut Asking<'_>, prepared: &Prepared, why: &Unanswered) -> bool {
+    let Some(asked) = prepared.bound.filter(|_| !asking.is_bounded) else {
+        return false;
+    };
+    let words = own_words(&why.message).unwrap_or(&why.message);
+    let most = match why.kind {
+        // Half of a window is for the conversation, as it grows: else every turn of it would be refused once. Where it has grown into
+        // the last quarter, less of it is sent.
+        FailureKind::Context => bounds::room_for_answer(words)
+            .filter(|room| room.left >= room.window / 4)
+            .map(|room| room.left.min(room.window / 2)),
+        _ => bounds::longest_answer(words, asked),
+    };
+    let Some(most) = most.filter(|most| (ANSWER_TOKENS_MIN..asked).contains(most)) else {
+        return false;
+    };
+    tracing::info!(
+        provider.id = asking.name.provider,
+        model.id = asking.name.model,
+        limit = most,
+        "a provider takes no answer as long as maxTokens says: it is asked for shorter ones"
+    );
+    asking.is_bounded = true;
+    asking.lesson.answer = Some(most);
+    true
 }
 
 /// Makes the room smaller, by what the provider says of its own or by half. Once for each model and turn.
@@ -122,10 +169,7 @@ fn own_words(message: &str) -> Option<&str> {
 /// The window that an error names: the first number in it that is smaller than the largest one, which is what was sent. Servers put
 /// them in either order: "maximum context length is 4096 tokens, however you requested 5013", "(5013 tokens) exceeds (4096 tokens)".
 fn window_in(words: &str) -> Option<u64> {
-    let numbers: Vec<u64> = words
-        .split(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '.' | '_' | ','))
-        .map(|word| word.trim_matches(['.', ',', '-']).replace(',', ""))
-        .filter_map(|word| word.parse().ok())
+    let numbers: Vec<u64> = bounds::numbers(words)
         .filter(|number| *number >= WINDOW_TOKENS_MIN)
         .collect();
     let most = numbers.iter().copied().max()?;

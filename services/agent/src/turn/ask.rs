@@ -76,6 +76,7 @@ impl Turn {
             lesson: known,
             told_left_out: 0,
             is_cut: false,
+            is_bounded: false,
         };
         let answered = self.attempts(&mut asking).await?;
         if asking.lesson != known {
@@ -144,10 +145,11 @@ impl Turn {
             } else {
                 self.tools.breakers.succeeded(provider); // a refusal is an answer: the provider lives
             }
-            if self.answer.was_seen() || self.calls >= CALLS_MAX {
+            if self.answer.was_said() || self.calls >= CALLS_MAX {
                 return Err(given_up(why));
             }
             if adapt::learn(asking, &prepared, &why) {
+                self.answer.forget_thoughts();
                 continue;
             }
             let wait = why.retry_after.unwrap_or_else(|| backoff.next());
@@ -164,6 +166,7 @@ impl Turn {
             };
             self.answer.send(Event::Retrying(retrying)).await;
             failed = Some(why);
+            self.answer.forget_thoughts();
             sleep(wait).await;
         }
     }

@@ -27,6 +27,8 @@ pub(super) struct Asking<'t> {
     pub(super) told_left_out: usize,
     /// Whether less was sent already because a provider said that it was too much.
     pub(super) is_cut: bool,
+    /// Whether a shorter answer was asked for already because a provider said that it was too long.
+    pub(super) is_bounded: bool,
 }
 
 /// A request that is about to be sent.
@@ -34,6 +36,8 @@ pub(super) struct Prepared {
     pub(super) body: Value,
     /// Tokens of the conversation in it, as they are estimated.
     pub(super) sent: u64,
+    /// The bound of the answer in it, where it is the one that the configuration or what was learned says.
+    pub(super) bound: Option<u64>,
     pub(super) trimmed: Option<ContextTrimmed>,
 }
 
@@ -65,7 +69,8 @@ impl<'t> Asking<'t> {
             lesson: self.lesson,
             max_tokens: self.settings.max_tokens.map(|most| {
                 let fits = window.and_then(|window| window.answer_behind(fitted.sent));
-                fits.map_or(most, |fits| most.min(fits))
+                let bounds = [fits, self.lesson.answer];
+                bounds.into_iter().flatten().fold(most, u64::min)
             }),
             thinking: self.question.thinking.as_deref(),
             shelf: &self.question.shelf,
@@ -73,12 +78,16 @@ impl<'t> Asking<'t> {
             program: self.question.program.as_ref(),
         };
         let body = body::of(&asked, self.question.system_prompt.as_deref(), &fitted.messages);
+        let sent = body.get(body::word(asked.max_tokens_field()));
+        let sent = sent.and_then(Value::as_u64);
+        let bound = asked.max_tokens.filter(|bound| sent == Some(*bound));
         let is_news = fitted.left_out > 0 && fitted.left_out != self.told_left_out;
         self.told_left_out = fitted.left_out;
         let number = |tokens: u64| i64::try_from(tokens).unwrap_or(i64::MAX);
         Prepared {
             body,
             sent: fitted.sent,
+            bound,
             trimmed: is_news.then(|| ContextTrimmed {
                 provider: self.name.provider.clone(),
                 model: self.name.model.clone(),

@@ -36,7 +36,7 @@ impl Callee<'_> {
     /// The provider's words behind a colon, for a person: one line, bounded, without anything that we sent as a secret.
     pub(crate) fn words(&self, words: &str) -> String {
         let words = clean(words, self.redaction);
-        let words = words.trim_end_matches(['.', ' ']);
+        let words = words.trim_end_matches(['.', ' ', '。', '．', '，', '；']);
         if words.is_empty() {
             String::new()
         } else {

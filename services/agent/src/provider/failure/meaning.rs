@@ -51,6 +51,7 @@ const CODES: &[(FailureKind, &[&str])] = &[
             "billing",
             "arrearage",
             "payment",
+            "budget_exceeded",
         ],
     ),
     (
@@ -173,6 +174,22 @@ const WORDS: &[(FailureKind, &[&[&str]])] = &[
             &["requests per minute"],
             &["tokens per minute"],
             &["qps", "limit"],
+            &["budget", "exceed"],
+        ],
+    ),
+    (
+        FailureKind::Rejected,
+        &[
+            // What llama.cpp and others say, with HTTP 500, when the template of a model refuses the roles of a conversation.
+            &["roles must alternate"],
+            &["system role not supported"],
+            &["system role is not supported"],
+            &["only user and assistant roles"],
+            &["jinja"],
+            &["chat template"],
+            // Where it does not serve; no key changes that.
+            &["country", "not supported"],
+            &["location is not supported"],
         ],
     ),
     (
@@ -273,7 +290,8 @@ pub(super) fn kind(status: Option<u16>, said: &Said) -> FailureKind {
         .or_else(|| by_words().filter(|kind| is_possible(*kind, status)))
         .or(by_code.filter(|kind| is_possible(*kind, status)))
         .unwrap_or(match status {
-            Some(403) => FailureKind::Auth,
+            // A page is of a guard in front of the provider, which never saw the key.
+            Some(403) if !said.is_page => FailureKind::Auth,
             Some(408 | 504 | 524) => FailureKind::Timeout,
             // Too early: it will be there later (RFC 8470).
             Some(425) => FailureKind::Unavailable,

@@ -1,6 +1,7 @@
 //! What follows from a kind of failure: one table. A kind says what somebody would do about it, and so it says what a turn does.
 //!
-//! The next model of the turn is asked after a failure of any kind, as long as no word of an answer was shown.
+//! The next model of the turn is asked after a failure of any kind, as long as no word of an answer was shown. What was thought in vain
+//! is none.
 
 use gatehouse_proto::agent::v1::FailureKind;
 
@@ -14,27 +15,27 @@ pub(crate) struct Rules {
     pub(crate) again: bool,
     /// It lies with the provider or its entry, and not with one conversation: the health report names it until the provider answers.
     pub(crate) reported: bool,
-    /// The model ended in order and said nothing: what it thought before that is nothing that a person would miss.
-    pub(crate) silence: bool,
 }
 
 /// The rules of a kind.
 pub(crate) const fn rules(kind: FailureKind) -> Rules {
-    let (outage, again, reported, silence) = match kind {
-        FailureKind::Unavailable => (true, true, true, false),
-        FailureKind::Timeout => (true, false, true, false),
-        FailureKind::RateLimit => (false, true, true, false),
+    let (outage, again, reported) = match kind {
+        FailureKind::Unavailable => (true, true, true),
+        FailureKind::Timeout => (true, false, true),
+        FailureKind::RateLimit => (false, true, true),
         FailureKind::Auth | FailureKind::Config | FailureKind::ModelMissing | FailureKind::Rejected => {
-            (false, false, true, false)
+            (false, false, true)
         }
-        FailureKind::Context | FailureKind::Unspecified => (false, false, false, false),
-        FailureKind::Moderation | FailureKind::Empty | FailureKind::Silent => (false, false, false, true),
+        FailureKind::Context
+        | FailureKind::Unspecified
+        | FailureKind::Moderation
+        | FailureKind::Empty
+        | FailureKind::Silent => (false, false, false),
     };
     Rules {
         outage,
         again,
         reported,
-        silence,
     }
 }
 
@@ -47,26 +48,25 @@ mod tests {
     {
         #[rustfmt::skip]
         let table = [
-            //                          outage again  reported silence
-            (FailureKind::Unspecified,  false, false, false, false),
-            (FailureKind::Auth,         false, false, true,  false),
-            (FailureKind::RateLimit,    false, true,  true,  false),
-            (FailureKind::Context,      false, false, false, false),
-            (FailureKind::Timeout,      true,  false, true,  false),
-            (FailureKind::Unavailable,  true,  true,  true,  false),
-            (FailureKind::Rejected,     false, false, true,  false),
-            (FailureKind::Config,       false, false, true,  false),
-            (FailureKind::Moderation,   false, false, false, true),
-            (FailureKind::ModelMissing, false, false, true,  false),
-            (FailureKind::Empty,        false, false, false, true),
-            (FailureKind::Silent,       false, false, false, true),
+            //                          outage again  reported
+            (FailureKind::Unspecified,  false, false, false),
+            (FailureKind::Auth,         false, false, true),
+            (FailureKind::RateLimit,    false, true,  true),
+            (FailureKind::Context,      false, false, false),
+            (FailureKind::Timeout,      true,  false, true),
+            (FailureKind::Unavailable,  true,  true,  true),
+            (FailureKind::Rejected,     false, false, true),
+            (FailureKind::Config,       false, false, true),
+            (FailureKind::Moderation,   false, false, false),
+            (FailureKind::ModelMissing, false, false, true),
+            (FailureKind::Empty,        false, false, false),
+            (FailureKind::Silent,       false, false, false),
         ];
-        for (kind, outage, again, reported, silence) in table {
+        for (kind, outage, again, reported) in table {
             let expected = Rules {
                 outage,
                 again,
                 reported,
-                silence,
             };
             assert_eq!(rules(kind), expected, "{kind:?}");
         }

@@ -1,9 +1,11 @@
 //! What a server says went wrong, out of whatever form it says it in: the error object of OpenAI's API and those that resemble it,
 //! validators' lists, problem documents, lists, documents inside of strings, streams, pages and plain words.
 
+use std::time::Duration;
+
 use serde_json::{Map, Value};
 
-use crate::provider::{json, sse};
+use crate::provider::{json, retry_after, sse};
 
 /// How deep words are looked for: documents inside of strings inside of documents.
 const DEPTH_MAX: usize = 6;
@@ -58,6 +60,8 @@ pub(crate) struct Said {
     pub(crate) status: Option<u16>,
     /// Whether it is a page for a browser.
     pub(crate) is_page: bool,
+    /// How long it wants to be left alone.
+    pub(crate) wait: Option<Duration>,
 }
 
 impl Said {
@@ -111,8 +115,41 @@ impl Said {
 
     /// Reads a document that came where an answer was expected. `None`: it does not say that it is about an error.
     pub(crate) fn in_answer(value: &Value, named_error: bool) -> Option<Self> {
-        let says_so = named_error || value.as_object().is_some_and(says_error);
-        says_so.then(|| Self::of(value))
+        let says_so = match value {
+            Value::Object(map) => says_error(map),
+            // Google puts its errors into a list.
+            Value::Array(entries) => entries.iter().filter_map(Value::as_object).any(says_error),
+            _ => false,
+        };
+        (named_error || says_so).then(|| Self::of(value))
+    }
+
+    /// Whether it tells of a fault and not of progress, by the words that servers have for one.
+    pub(crate) fn tells_of_trouble(&self) -> bool {
+        const WORDS: [&str; 14] = [
+            "error",
+            "exception",
+            "fail",
+            "fatal",
+            "crash",
+            "died",
+            "traceback",
+            "abort",
+            "out of memory",
+            "overloaded",
+            "unavailable",
+            "timed out",
+            "timeout",
+            "bad gateway",
+        ];
+        let in_words = |words: &str| {
+            let words = words.to_lowercase();
+            WORDS.iter().any(|word| words.contains(word))
+        };
+        self.status.is_some()
+            || self.is_page
+            || in_words(&self.words)
+            || self.codes.iter().any(|code| in_words(code))
     }
 
     /// The same of a document that has words and nothing of an answer: an error when no answer comes, and news of something else
@@ -147,6 +184,7 @@ impl Said {
         for value in CODES.iter().filter_map(|key| map.get(*key)) {
             self.code(value);
         }
+        self.wait = self.wait.or_else(|| retry_after::read_object(map));
         let before = self.words.len();
         // An object or a list behind `error` is the whole of it; a word there is often only a code beside the message.
         let errors = || {
@@ -215,13 +253,20 @@ impl Said {
     }
 }
 
+/// Whether it says anything: some servers write a place for an error into every answer, with zeros and an "ok" in it.
 fn is_filled(value: &Value) -> bool {
     match value {
-        Value::Null | Value::Bool(false) => false,
-        Value::String(text) => !text.is_empty(),
-        Value::Array(entries) => !entries.is_empty(),
-        Value::Object(map) => !map.is_empty(),
-        Value::Bool(true) | Value::Number(_) => true,
+        Value::Null => false,
+        Value::Bool(is_true) => *is_true,
+        Value::String(text) => {
+            let text = text.trim();
+            !["", "0", "ok", "none", "null", "success"]
+                .iter()
+                .any(|word| text.eq_ignore_ascii_case(word))
+        }
+        Value::Array(entries) => entries.iter().any(is_filled),
+        Value::Object(map) => map.values().any(is_filled),
+        Value::Number(number) => number.as_f64() != Some(0.0),
     }
 }
 
@@ -231,6 +276,7 @@ fn says_error(map: &Map<String, Value>) -> bool {
     map.get("error").is_some_and(is_filled)
         || says("object", "error")
         || says("type", "error")
+        || says("status", "error")
         || base.and_then(Value::as_f64).is_some_and(|code| code != 0.0)
 }
 

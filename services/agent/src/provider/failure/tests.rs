@@ -174,3 +174,92 @@ fn a_wait_is_taken_from_the_header() {
 
     assert_eq!(failure.retry_after, Some(Duration::from_secs(7)));
 }
+
+#[test]
+fn what_is_known_of_a_refusal_names_the_next_step() {
+    for (status, body, kind, parts) in [
+        (
+            400,
+            "Client sent an HTTP request to an HTTPS server.\n",
+            FailureKind::Rejected,
+            ["wants https", "Write https:// in models.providers.p.baseUrl"],
+        ),
+        (
+            400,
+            "<html><head><title>400 The plain HTTP request was sent to HTTPS port</title></head></html>",
+            FailureKind::Rejected,
+            ["wants https", "Write https://"],
+        ),
+        (
+            403,
+            "<!DOCTYPE html><html><head><title>Attention Required! | Cloudflare</title></head></html>",
+            FailureKind::Rejected,
+            ["a guard in front of provider p", "the network that it asks from"],
+        ),
+        (
+            403,
+            r#"{"error":{"code":"unsupported_country_region_territory","message":"Country, region, or territory not supported","type":"request_forbidden"}}"#,
+            FailureKind::Rejected,
+            ["does not serve the place", "Choose another provider"],
+        ),
+        (
+            400,
+            r#"{"error":{"message":"Your organization must be verified to stream this model.","param":"stream"}}"#,
+            FailureKind::Rejected,
+            ["does not stream model m", "do there what it asks for"],
+        ),
+        (
+            400,
+            r#"{"error":{"message":"Unsupported value: 'stream' does not support true with this model."}}"#,
+            FailureKind::Rejected,
+            ["does not stream model m", "choose another model"],
+        ),
+        (
+            400,
+            r#"{"object":"error","message":"This model's maximum context length is 4096 tokens. However, you requested 8204 tokens (12 in the messages, 8192 in the completion)."}"#,
+            FailureKind::Context,
+            ["and the longest answer together", "Lower maxTokens"],
+        ),
+        (
+            400,
+            r#"{"error":{"message":"max_tokens is too large: 100000. This model supports at most 16384 completion tokens"}}"#,
+            FailureKind::Rejected,
+            ["refused the bound of the answer", "Lower maxTokens"],
+        ),
+        (
+            400,
+            r#"{"error":{"message":"Budget has been exceeded! Current cost: 10.01","type":"budget_exceeded"}}"#,
+            FailureKind::RateLimit,
+            ["takes no more requests", "credit"],
+        ),
+        (
+            401,
+            r#"{"error":{"message":"身份验证失败。"}}"#,
+            FailureKind::Auth,
+            ["身份验证失败. Check", "apiKey"],
+        ),
+    ] {
+        let failure = read(status, body);
+        assert_eq!(failure.kind, kind, "{}", failure.message);
+        for part in parts {
+            assert!(failure.message.contains(part), "{part}: {}", failure.message);
+        }
+    }
+}
+
+#[test]
+fn a_wait_is_taken_from_the_body_where_no_header_says_one() {
+    let google = r#"[{"error":{"code":429,"message":"Resource exhausted.","status":"RESOURCE_EXHAUSTED","details":[{"@type":"type.googleapis.com/google.rpc.Help"},{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"36s"}]}}]"#;
+    let wait = |body| read(429, body).retry_after;
+
+    assert_eq!(wait(google), Some(Duration::from_secs(36)));
+    assert_eq!(
+        wait(r#"{"message":"You are being rate limited.","retry_after":1.5}"#),
+        Some(Duration::from_millis(1_500))
+    );
+    assert_eq!(wait(r#"{"error":{"message":"slow down","retryAfter":0}}"#), None);
+    let mut headers = HeaderMap::new();
+    headers.insert("retry-after", "7".parse().unwrap());
+    let both = read_at("http://h/v1/chat/completions", 429, &headers, google);
+    assert_eq!(both.retry_after, Some(Duration::from_secs(7)));
+}

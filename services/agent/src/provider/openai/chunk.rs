@@ -22,6 +22,10 @@ pub(super) struct Chunk {
     pub(super) calls: Vec<CallPiece>,
     pub(super) stop_reason: Option<StopReason>,
     pub(super) usage: Option<Usage>,
+    /// What it holds that is no words and cannot be shown.
+    pub(super) other: Option<&'static str>,
+    /// Whether there is an answer in it, be it an empty one.
+    pub(super) has_choice: bool,
     /// Nothing follows.
     pub(super) is_last: bool,
 }
@@ -66,6 +70,7 @@ pub(super) fn read(value: &Value) -> Option<Chunk> {
 fn unwrapped(map: &Map<String, Value>) -> Option<Chunk> {
     let mut chunk = Chunk {
         usage: usage(map),
+        stop_reason: is_blocked(map).then_some(StopReason::Filtered),
         ..Chunk::default()
     };
     match map.get("choices") {
@@ -88,7 +93,14 @@ fn unwrapped(map: &Map<String, Value>) -> Option<Chunk> {
 }
 
 impl Chunk {
+    /// Whether it has more of the answer, or of what was thought before it.
+    pub(super) fn has_words(&self) -> bool {
+        let whole = self.whole.as_ref().is_some_and(|whole| !whole.text.is_empty());
+        whole || !self.text.is_empty() || !self.thinking.is_empty() || !self.calls.is_empty()
+    }
+
     fn choice(&mut self, choice: &Value) {
+        self.has_choice = true;
         self.stop_reason = word(choice, "finish_reason").and_then(StopReason::read);
         let delta = choice.get("delta").filter(|delta| !delta.is_null());
         match delta {
@@ -108,6 +120,7 @@ impl Chunk {
                 self.thinking = whole.thinking;
                 self.refusal = whole.refusal;
                 self.calls = whole.calls;
+                self.other = whole.other;
             }
             self.whole = (!whole.text.is_empty()).then_some(Whole {
                 text: whole.text,
@@ -139,6 +152,16 @@ impl Chunk {
         }
         if let Some(refusal) = message.get("refusal").and_then(Value::as_str) {
             self.refusal.push_str(refusal);
+        }
+        if let Some(audio) = message.get("audio").filter(|audio| audio.is_object()) {
+            match audio.get("transcript").and_then(Value::as_str) {
+                Some(spoken) if self.text.is_empty() => self.text.push_str(spoken),
+                _ => self.other = Some("sound"),
+            }
+        }
+        let pictures = message.get("images").and_then(Value::as_array);
+        if pictures.is_some_and(|pictures| !pictures.is_empty()) {
+            self.other = Some("pictures");
         }
         match message.get("tool_calls").and_then(Value::as_array) {
             Some(calls) => {
@@ -189,6 +212,7 @@ impl Chunk {
 
     /// The interfaces that some servers had before they had this one.
     fn own(&mut self, map: &Map<String, Value>) -> Option<()> {
+        self.has_choice = !map.contains_key("choices");
         if let Some(message) = map.get("message").filter(|message| message.is_object()) {
             self.message(message);
         } else if let Some(text) = ["response", "content"]
@@ -220,6 +244,18 @@ impl Chunk {
         }
         Some(())
     }
+}
+
+/// Whether a filter let no answer come about (Gemini).
+fn is_blocked(map: &Map<String, Value>) -> bool {
+    let spelled = |one: &str, other: &str, map: &Map<String, Value>| map.get(one).or(map.get(other)).cloned();
+    let feedback = spelled("prompt_feedback", "promptFeedback", map);
+    let reason = feedback
+        .as_ref()
+        .and_then(Value::as_object)
+        .and_then(|feedback| spelled("block_reason", "blockReason", feedback));
+    let reason = reason.as_ref().and_then(Value::as_str);
+    reason.is_some_and(|reason| !reason.is_empty() && !reason.ends_with("UNSPECIFIED"))
 }
 
 /// A call, or a piece of one. `place` is where it stands, for servers that do not number them.

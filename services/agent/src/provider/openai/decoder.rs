@@ -37,8 +37,14 @@ pub(super) struct End {
     pub(super) is_done: bool,
     pub(super) usage: Option<Usage>,
     pub(super) error: Option<Said>,
-    /// Words that are an error unless an answer comes.
+    /// Words that are an error unless an answer comes behind them.
     pub(super) instead: Option<Said>,
+    /// What stands behind the last word of the answer and cannot be read.
+    pub(super) tail: String,
+    /// What came that is no words.
+    pub(super) other: Option<&'static str>,
+    /// Whether any document had an answer in it, be it an empty one.
+    pub(super) has_choice: bool,
     /// The tool that the model wants to call first.
     pub(super) call: Option<String>,
     /// Whether it named every tool that it wants to call.
@@ -60,6 +66,18 @@ pub(super) struct End {
     pub(super) passed_over: usize,
 }
 
+/// What may follow what has come so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Follows {
+    /// The rest of the answer.
+    #[default]
+    Rest,
+    /// Perhaps more of the answer: its reason to stop came beside words, and some servers give one with every piece.
+    Perhaps,
+    /// What it cost, and the closing mark: the answer is whole.
+    Cost,
+}
+
 /// A body on its way in.
 #[derive(Debug, Default)]
 pub(super) struct Decoder {
@@ -74,6 +92,9 @@ pub(super) struct Decoder {
     calls: Vec<(Option<String>, bool)>,
     /// Whether each event stays a piece of its own.
     is_verbatim: bool,
+    follows: Follows,
+    /// Whether words came behind a reason to stop: with this server none is an end.
+    goes_on: bool,
     end: End,
 }
 
@@ -117,6 +138,10 @@ impl Decoder {
             if self.end.stray.is_empty() {
                 self.parser.stray().trim().clone_into(&mut self.end.stray);
             }
+            let tail = self.parser.tail().trim();
+            if !tail.is_empty() {
+                tail.clone_into(&mut self.end.tail);
+            }
         }
         if let Some(c) = self.thought.finish() {
             add(out, Piece::Thinking(c.to_string()));
@@ -135,13 +160,26 @@ impl Decoder {
         self.end.is_done || self.end.error.is_some()
     }
 
-    /// Whether the answer is whole, although something may follow: what it cost, and the closing mark.
-    pub(super) fn has_stopped(&self) -> bool {
+    /// What may follow.
+    pub(super) fn follows(&self) -> Follows {
+        self.follows
+    }
+
+    /// Whether this server gives a reason to stop with every piece, so that none of them says that the answer is whole.
+    pub(super) fn goes_on(&self) -> bool {
+        self.goes_on
+    }
+
+    fn has_stopped(&self) -> bool {
         self.end.stop_reason.is_some()
     }
 
+    /// Whether it said what the answer cost. Some servers say nothing of it in many words.
     pub(super) fn has_usage(&self) -> bool {
-        self.end.usage.is_some()
+        self.end
+            .usage
+            .as_ref()
+            .is_some_and(|usage| usage.total_tokens > 0)
     }
 
     fn take_all(&mut self, events: &[Event], out: &mut Vec<Piece>) {
@@ -158,7 +196,7 @@ impl Decoder {
             self.end.is_done = true;
             return;
         }
-        let is_error = event.name.eq_ignore_ascii_case("error");
+        let is_error = event.is_error();
         let Some(parsed) = json::parse(&event.data) else {
             if is_error {
                 self.fail(Said::words(&event.data));
@@ -171,23 +209,37 @@ impl Decoder {
             if self.end.stray.is_empty() {
                 event.data.trim().clone_into(&mut self.end.stray);
             }
+            if event.name.is_empty() && !event.data.trim().is_empty() {
+                event.data.trim().clone_into(&mut self.end.tail);
+            }
             // A named event is of a kind of its own, and behind the end nothing is missing.
             let may_be_missing =
                 event.name.is_empty() && !event.data.trim().is_empty() && !self.has_stopped();
             self.end.passed_over += usize::from(may_be_missing);
             return;
         };
-        if let Some(said) = Said::in_answer(&parsed.value, is_error) {
+        let error = Said::in_answer(&parsed.value, is_error);
+        let chunk = chunk::read(&parsed.value);
+        // Some servers have a place for an error in every piece, and put something into it.
+        let is_answer =
+            |chunk: &Chunk| chunk.has_words() && !matches!(chunk.stop_reason, Some(StopReason::Fault(_)));
+        if let Some(said) = chunk::error(&parsed.value) {
             self.fail(said);
-        } else if let Some(said) = chunk::error(&parsed.value) {
+        } else if let Some(said) = error
+            .clone()
+            .filter(|_| is_error || !chunk.as_ref().is_some_and(is_answer))
+        {
             self.fail(said);
-        } else if let Some(chunk) = chunk::read(&parsed.value) {
+        } else if let Some(chunk) = chunk {
             self.end.chunks += 1;
             self.say(chunk, parsed.has_halves, out);
+            self.end.instead = error.or(self.end.instead.take());
         } else {
-            if self.end.instead.is_none() {
-                self.end.instead = Said::instead_of_answer(&parsed.value);
-            }
+            self.end.instead = self
+                .end
+                .instead
+                .take()
+                .or_else(|| Said::instead_of_answer(&parsed.value));
             if self.end.foreign.is_empty() {
                 event.data.trim().clone_into(&mut self.end.foreign);
             }
@@ -195,9 +247,10 @@ impl Decoder {
         self.end.is_done |= event.is_end();
     }
 
-    /// An error behind a whole answer changes nothing about the answer.
+    /// An error behind a whole answer changes nothing about the answer. A reason to stop without a word makes none.
     fn fail(&mut self, said: Said) {
-        if self.has_stopped() {
+        let says_something = self.end.has_text || self.end.call.is_some();
+        if self.has_stopped() && says_something && !self.goes_on {
             self.end.is_done = true;
         } else {
             self.end.error = Some(said);
@@ -213,10 +266,28 @@ impl Decoder {
             calls,
             stop_reason,
             usage,
+            other,
+            has_choice,
             is_last,
         } = chunk;
+        let is_whole = whole.is_some();
         if let Some(whole) = whole {
             text.push_str(self.new_words(&whole));
+        }
+        // Said behind words of the answer it is one of them.
+        if !refusal.is_empty() && (self.end.has_text || has_words(&text)) && !self.text.contains(&refusal) {
+            if is_whole && !text.contains(&refusal) {
+                text.push_str("\n\n");
+            }
+            if !text.contains(&refusal) {
+                text.push_str(&refusal);
+            }
+        }
+        let has_words = !thinking.is_empty() || !text.is_empty() || !calls.is_empty();
+        if has_words {
+            self.goes_on |= self.has_stopped();
+            self.end.instead = None;
+            self.end.tail.clear();
         }
         let thinking = self.thought.push(&thinking, has_halves);
         if !thinking.is_empty() {
@@ -228,12 +299,28 @@ impl Decoder {
         self.splitter.push(&text, &mut pieces);
         self.give(pieces, out);
 
-        self.end.refusal.push_str(&refusal);
+        if !self.end.has_text {
+            self.end.refusal.push_str(&refusal);
+        }
         for call in calls {
             self.call(call, out);
         }
+        if let Some(reason) = &stop_reason {
+            let began = self.end.has_text || self.end.has_thought || self.end.call.is_some();
+            let beside_words = has_words && !is_whole || !began && *reason == StopReason::Stop;
+            self.follows = match (self.goes_on, beside_words) {
+                (true, _) => Follows::Rest,
+                (false, true) => Follows::Perhaps,
+                (false, false) => Follows::Cost,
+            };
+        } else if self.goes_on {
+            self.follows = Follows::Rest;
+        }
         self.end.stop_reason = stop_reason.or(self.end.stop_reason.take());
-        self.end.usage = usage.or(self.end.usage.take());
+        let is_told = |usage: &Usage| usage.total_tokens > 0;
+        self.end.usage = usage.filter(is_told).or(self.end.usage.take()).or(usage);
+        self.end.other = other.or(self.end.other);
+        self.end.has_choice |= has_choice;
         self.end.is_done |= is_last;
     }
 

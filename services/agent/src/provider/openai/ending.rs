@@ -26,13 +26,12 @@ pub(super) fn verdict(
     calls: bool,
 ) -> Result<Answered, Unanswered> {
     let says_something = end.has_text || calls && end.calls_are_named;
-    let has_end = end.stop_reason.is_some() || end.is_done;
-    let instead = end
-        .instead
-        .as_ref()
-        .filter(|_| !has_end && (!says_something || framing == Framing::Closed));
-    if let Some(said) = end.error.as_ref().or(instead) {
-        return Err(failure::in_answer(callee, said));
+    if let Some(said) = reason(&end, framing, says_something) {
+        return Err(if end.has_text {
+            failure::behind_words(callee, &said)
+        } else {
+            failure::in_answer(callee, &said)
+        });
     }
     let is_understood = end.chunks > 0 || end.is_done && end.foreign.is_empty();
     if !is_understood || !says_something && is_odd(&end) {
@@ -48,16 +47,10 @@ pub(super) fn verdict(
         }
         Some(_) => {}
         None if end.is_done => {}
-        // A server that says nothing of the end and closes the body in order has said everything.
-        None if framing == Framing::Whole && !end.is_cut && says_something => {}
-        None => {
-            return Err(callee.failed(
-                FailureKind::Unavailable,
-                format!(
-                    "provider {provider} at {origin} ended in the middle of its answer. Look into its log"
-                ),
-            ));
-        }
+        // A server that says nothing of the end and closes the body in order has said everything. Where there was no answer in
+        // what it said, be it an empty one, none was begun.
+        None if framing == Framing::Whole && !end.is_cut && (says_something || !end.has_choice) => {}
+        None => return Err(in_the_middle(callee)),
     }
     if !says_something {
         return Err(silence(callee, &end));
@@ -67,6 +60,34 @@ pub(super) fn verdict(
         stop_reason: end.stop_reason.unwrap_or(StopReason::Stop),
         usage: end.usage,
     })
+}
+
+/// What the server says of why there is no answer, or no more of it.
+fn reason(end: &End, framing: Framing, says_something: bool) -> Option<Said> {
+    if end.error.is_some() {
+        return end.error.clone();
+    }
+    let is_open = end.stop_reason.is_none();
+    let instead = end.instead.as_ref().filter(|said| {
+        let is_missing = is_open && !end.is_done && (!says_something || framing == Framing::Closed);
+        let is_alone = is_open && !says_something;
+        is_missing || is_alone || (is_open || !says_something) && said.tells_of_trouble()
+    });
+    if instead.is_some() {
+        return instead.cloned();
+    }
+    // What stands behind the words and cannot be read, as a proxy or a runtime writes it into the stream of a server that died.
+    let tail = || Some(Said::of_text(&end.tail)).filter(Said::tells_of_trouble);
+    let may_be_cut = says_something && is_open && !end.is_done && !end.tail.is_empty();
+    may_be_cut.then(tail).flatten()
+}
+
+fn in_the_middle(callee: &Callee<'_>) -> Unanswered {
+    let (provider, origin) = (callee.provider, callee.origin());
+    callee.failed(
+        FailureKind::Unavailable,
+        format!("provider {provider} at {origin} ended in the middle of its answer. Look into its log"),
+    )
 }
 
 /// The kind of an answer that nothing kept from a word.
@@ -92,6 +113,9 @@ fn is_odd(end: &End) -> bool {
         && end.call.is_none()
 }
 
+/// What is said of a model whose tokens were used up before its first word, by thoughts that its provider does not show.
+pub(crate) const AT_ITS_LIMIT: &str = "reached its limit of tokens before its first word";
+
 /// Why there is no word of an answer.
 fn silence(callee: &Callee<'_>, end: &End) -> Unanswered {
     let (provider, model) = (callee.provider, callee.model);
@@ -109,6 +133,13 @@ fn silence(callee: &Callee<'_>, end: &End) -> Unanswered {
             FailureKind::Moderation,
             format!(
                 "a filter of provider {provider} withheld the answer of model {model}. Ask in another way, or choose another model"
+            ),
+        )
+    } else if let Some(other) = end.other {
+        (
+            FailureKind::Empty,
+            format!(
+                "{who} answered with {other} and no word, which cannot be shown. Ask for words, or choose another model"
             ),
         )
     } else if let Some(call) = &end.call {
@@ -132,8 +163,21 @@ fn silence(callee: &Callee<'_>, end: &End) -> Unanswered {
     } else if at_its_limit {
         (
             FailureKind::Empty,
+            format!("{who} {AT_ITS_LIMIT}. {more}, or start a new conversation (/new)"),
+        )
+    } else if let Some(StopReason::Other(word)) = &end.stop_reason {
+        let word = callee.words(word);
+        (
+            FailureKind::Empty,
             format!(
-                "{who} reached its limit of tokens before its first word. {more}, or start a new conversation (/new)"
+                "{who} ended its answer without a word, for a reason of its own{word}. Ask again, or choose another model"
+            ),
+        )
+    } else if end.chunks > 0 && !end.has_choice {
+        (
+            FailureKind::Empty,
+            format!(
+                "{who} sent no answer in its answer: its list of choices is empty. Ask again, or choose another model"
             ),
         )
     } else {
@@ -151,6 +195,9 @@ fn silence(callee: &Callee<'_>, end: &End) -> Unanswered {
 /// The body holds nothing of an answer.
 fn nothing_understood(callee: &Callee<'_>, end: &End) -> Unanswered {
     let (provider, origin) = (callee.provider, callee.origin());
+    if end.is_cut && end.stray.is_empty() && end.foreign.is_empty() {
+        return in_the_middle(callee);
+    }
     let said = match end.stray.is_empty() {
         true => Said {
             words: end.foreign.clone(), // as it stands: which words of it matter is not known

@@ -34,7 +34,31 @@ pub struct Offered {
     pub name: Option<String>,
     /// Tokens that fit in one conversation, where the provider says so.
     pub context_window: Option<u64>,
+    /// Whether it is one for conversations, as far as what is said of it tells: vectors, recordings and pictures come from others.
+    pub converses: bool,
 }
+
+/// What the names of models hold that converse with nobody, in parts of a name and as whole words of it.
+const NO_TALK: [&str; 17] = [
+    "embed",
+    "minilm",
+    "rerank",
+    "whisper",
+    "transcribe",
+    "moderation",
+    "dall-e",
+    "gpt-image",
+    "imagen",
+    "stable-diffusion",
+    "paraphrase-",
+    "colbert",
+    "llama-guard",
+    "kokoro",
+    "davinci-002",
+    "babbage-002",
+    "text-similarity",
+];
+const NO_TALK_WORDS: [&str; 8] = ["bge", "e5", "gte", "tts", "clip", "flux", "sora", "veo"];
 
 /// OpenAI's object, Ollama's own one, or the bare list of some.
 #[derive(Debug, Deserialize)]
@@ -96,7 +120,7 @@ fn read(text: &str) -> Option<Vec<Offered>> {
         }
         models.push(offered);
     }
-    models.sort_by(|one, other| one.id.cmp(&other.id));
+    models.sort_by(|one, other| (!one.converses, &one.id).cmp(&(!other.converses, &other.id)));
     models.dedup_by(|one, other| one.id == other.id);
     Some(models)
 }
@@ -126,6 +150,7 @@ fn offered(entry: &Value) -> Option<Offered> {
     ];
     let name = text(&["display_name", "name"]).filter(|name| *name != id);
     Some(Offered {
+        converses: converses(entry, &id),
         id,
         name,
         context_window: windows
@@ -133,6 +158,34 @@ fn offered(entry: &Value) -> Option<Offered> {
             .find_map(|place| u64::try_from(chunk::tokens(entry.pointer(place)?)?).ok())
             .filter(|tokens| *tokens > 0),
     })
+}
+
+/// By what its entry says of it (Mistral, Together, LM Studio), else by its name.
+fn converses(entry: &Value, id: &str) -> bool {
+    if let Some(chats) = entry
+        .pointer("/capabilities/completion_chat")
+        .and_then(Value::as_bool)
+    {
+        return chats;
+    }
+    let is_other = |kind: &str| {
+        [
+            "embedding",
+            "embeddings",
+            "rerank",
+            "image",
+            "audio",
+            "moderation",
+            "transcribe",
+        ]
+        .contains(&kind)
+    };
+    if entry.get("type").and_then(Value::as_str).is_some_and(is_other) {
+        return false;
+    }
+    let id = id.to_lowercase();
+    let mut words = id.split(|c: char| !c.is_ascii_alphanumeric());
+    !NO_TALK.iter().any(|part| id.contains(part)) && !words.any(|word| NO_TALK_WORDS.contains(&word))
 }
 
 fn is_shown(text: &str) -> bool {
@@ -201,5 +254,22 @@ mod tests {
         let read = read(&Value::from(many).to_string()).unwrap();
 
         assert_eq!(read.len(), LIST_MODELS_MAX);
+    }
+
+    #[test]
+    fn models_that_converse_with_nobody_stand_behind_those_that_do() {
+        let local = r#"{"data":[{"id":"all-minilm:latest"},{"id":"bge-m3"},{"id":"llama3.2:latest"},{"id":"nomic-embed-text:latest"}]}"#;
+        assert_eq!(
+            ids(local),
+            [
+                "llama3.2:latest",
+                "all-minilm:latest",
+                "bge-m3",
+                "nomic-embed-text:latest"
+            ]
+        );
+        let told = r#"{"data":[{"id":"a","capabilities":{"completion_chat":false}},{"id":"b","type":"embeddings"},
+            {"id":"c","type":"llm"},{"id":"embed-chat","capabilities":{"completion_chat":true}}]}"#;
+        assert_eq!(ids(told), ["c", "embed-chat", "a", "b"]);
     }
 }

@@ -8,7 +8,7 @@ use reqwest::{Response, Version, header};
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    decoder::{Decoder, End},
+    decoder::{Decoder, End, Follows},
     ending::{Framing, verdict},
 };
 use crate::{
@@ -24,6 +24,10 @@ use crate::{
 
 /// How long after the answer its cost is waited for. It comes right behind it, or not at all.
 const USAGE_WAIT: Duration = Duration::from_secs(2);
+
+/// How long more of an answer is waited for whose reason to stop came beside its last words: whether this server gives one with every
+/// piece, only what follows can say.
+const MORE_WAIT: Duration = Duration::from_secs(30);
 
 /// How long the closing mark is waited for when nothing else is missing. With it the connection can be used again.
 const MARK_WAIT: Duration = Duration::from_millis(250);
@@ -56,14 +60,20 @@ pub(super) async fn answer(
     let (framing, charset) = (framing(&response), Charset::of(response.headers()));
     let mut bytes = response.bytes_stream();
     let mut decoder = Decoder::new(charset, answer.is_verbatim());
-    let (mut stopped_at, mut heard_at) = (None, Instant::now());
-    let mut settles = true;
+    let mut heard_at = Instant::now();
+    let (mut said_at, mut followed) = (heard_at, Follows::Rest);
+    let (mut settles, mut was_heard_out) = (true, false);
     let broken = loop {
-        let until = match stopped_at {
-            Some(at) if decoder.has_usage() => at + MARK_WAIT,
-            Some(at) => at + USAGE_WAIT,
-            None if settles => heard_at + silence.min(SETTLE_WAIT),
-            None => heard_at + silence,
+        let ends = match decoder.follows() {
+            Follows::Cost if decoder.has_usage() => said_at + MARK_WAIT,
+            Follows::Cost => said_at + USAGE_WAIT,
+            Follows::Perhaps => said_at + silence.min(MORE_WAIT),
+            Follows::Rest => heard_at + silence,
+        };
+        let until = if settles {
+            ends.min(heard_at + SETTLE_WAIT)
+        } else {
+            ends
         };
         let mut pieces = Vec::new();
         let read = match timeout_at(until, bytes.next()).await {
@@ -73,11 +83,15 @@ pub(super) async fn answer(
             }
             Ok(None) => break None,
             Ok(Some(Err(error))) => break Some(failure::from_transport(callee, &error)),
-            Err(_) if stopped_at.is_none() && std::mem::take(&mut settles) => {
+            Err(_) if until < ends => {
+                settles = false;
                 decoder.settle(&mut pieces);
                 Ok(())
             }
-            Err(_) => break Some(fell_silent(callee)),
+            Err(_) => {
+                was_heard_out = true;
+                break Some(fell_silent(callee));
+            }
         };
         let spoke = !pieces.is_empty();
         if let Err(TooLong) = hand_on(pieces, answer).await {
@@ -94,20 +108,22 @@ pub(super) async fn answer(
         if decoder.is_over() {
             break None;
         }
-        // Some servers give a reason with every piece: what follows counts as well.
-        if decoder.has_stopped() && (stopped_at.is_none() || spoke) {
-            stopped_at = Some(Instant::now());
+        if spoke || decoder.follows() != followed {
+            (said_at, followed) = (Instant::now(), decoder.follows());
         }
     };
+    // Where a reason comes with every piece, none says that nothing is missing.
+    let may_be_whole = was_heard_out || !decoder.goes_on();
     let mut pieces = Vec::new();
     let end = decoder.finish(&mut pieces);
     if let Err(TooLong) = hand_on(pieces, answer).await {
         return too_long(callee, answer);
     }
     tell_passed_over(callee, &end);
+    let is_whole = end.is_done || end.stop_reason.is_some() && may_be_whole;
     match broken {
         // Everything was said: how the connection ended does not matter.
-        Some(why) if end.stop_reason.is_none() && !end.is_done && end.error.is_none() => Err(why),
+        Some(why) if !is_whole && end.error.is_none() => Err(why),
         _ => verdict(callee, end, framing, answer.has_calls()),
     }
 }

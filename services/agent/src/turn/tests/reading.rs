@@ -1,5 +1,6 @@
 //! What servers answer, byte by byte, and what becomes of it in a turn.
 
+mod gaps;
 mod letters;
 mod silence;
 

@@ -1,6 +1,7 @@
 //! What is sent to models.
 
 mod fields;
+mod refused;
 
 use gatehouse_proto::agent::v1::ContextTrimmed;
 use serde_json::Value;

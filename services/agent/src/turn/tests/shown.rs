@@ -104,19 +104,29 @@ async fn a_server_that_writes_null_for_nothing_is_understood() {
 }
 
 #[tokio::test]
-async fn nothing_is_asked_twice_once_a_thought_was_shown() {
-    let server = MockServer::start().await;
-    let cut = "data: {\"choices\":[{\"delta\":{\"reasoning_content\":\"hm\"}}]}\n\n";
-    let response = ResponseTemplate::new(200).set_body_raw(cut, "text/event-stream");
-    Mock::given(method("POST"))
-        .respond_with(response)
-        .expect(1)
-        .mount(&server)
-        .await;
+async fn what_was_thought_before_an_outage_keeps_nobody_from_asking_on() {
+    let thought = "data: {\"choices\":[{\"delta\":{\"reasoning_content\":\"hm\"}}]}\n\n";
+    let limit = "data: {\"error\":{\"message\":\"Rate limit exceeded\",\"code\":429}}\n\n";
+    for body in [thought.to_owned(), format!("{thought}{limit}")] {
+        let server = MockServer::start().await;
+        let response = ResponseTemplate::new(200).set_body_raw(body, "text/event-stream");
+        Mock::given(method("POST"))
+            .respond_with(response)
+            .expect(2)
+            .mount(&server)
+            .await;
 
-    let events = turn(request(&["p/m", "echo/echo"]), config(&server.uri()), tools()).await;
+        let events = turn(request(&["p/m", "echo/echo"]), config(&server.uri()), tools()).await;
 
-    assert_eq!(failed(&events).kind(), FailureKind::Unavailable);
+        assert!(text(&events).starts_with("hello"), "{events:?}");
+        let Some(Event::Completed(done)) = events.last() else {
+            panic!("{events:?}")
+        };
+        assert!(
+            done.content.is_none(),
+            "what was thought in vain is no part of it"
+        );
+    }
 }
 
 #[tokio::test]

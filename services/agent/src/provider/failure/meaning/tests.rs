@@ -261,3 +261,17 @@ fn a_model_that_is_being_loaded_is_out_of_order_for_a_while_under_any_status() {
         FailureKind::Auth
     );
 }
+
+#[test]
+fn a_template_that_refuses_a_conversation_is_no_outage() {
+    for body in [
+        r#"{"error":{"code":500,"message":"System role not supported","type":"server_error"}}"#,
+        r#"{"error":{"code":500,"message":"Conversation roles must alternate user/assistant/user/assistant/... at row 1","type":"server_error"}}"#,
+        r#"{"error":{"message":"Failed to apply chat template"}}"#,
+    ] {
+        assert_eq!(read(Some(500), body), FailureKind::Rejected, "{body}");
+    }
+    let memory =
+        r#"{"error":{"message":"model requires more system memory (5.6 GiB) than is available (3.2 GiB)"}}"#;
+    assert_eq!(read(Some(500), memory), FailureKind::Unavailable);
+}

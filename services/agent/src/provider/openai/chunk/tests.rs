@@ -180,3 +180,30 @@ fn a_call_of_a_tool_and_a_refusal_are_seen() {
         []
     );
 }
+
+#[test]
+fn what_is_said_in_sound_is_read_and_what_is_no_word_is_known() {
+    let message = |message: Value| chunk(json!({"choices": [{"message": message}]}));
+    let sound = message(json!({"content": null, "audio": {"id": "a", "transcript": "hi"}}));
+    assert_eq!(sound.whole.unwrap().text, "hi");
+    let mute = message(json!({"content": null, "audio": {"data": "AAAA"}}));
+    assert_eq!((mute.whole, mute.other), (None, Some("sound")));
+    let picture = chunk(json!({"choices": [{"delta": {"content": "", "images": [{"type": "image_url"}]}}]}));
+    assert_eq!(picture.other, Some("pictures"));
+}
+
+#[test]
+fn a_question_that_a_filter_stopped_is_no_empty_answer() {
+    let blocked = chunk(json!({"choices": [], "prompt_feedback": {"block_reason": "SAFETY"}}));
+    assert_eq!(
+        (blocked.stop_reason, blocked.has_choice),
+        (Some(StopReason::Filtered), false)
+    );
+    let fine = chunk(json!({"choices": [], "prompt_feedback": {"block_reason": "BLOCK_REASON_UNSPECIFIED"}}));
+    assert_eq!(fine.stop_reason, None);
+    assert_eq!(
+        StopReason::read("FinishReason.STOP".into()),
+        Some(StopReason::Stop)
+    );
+    assert_eq!(StopReason::read("FINISH_REASON_UNSPECIFIED".into()), None);
+}

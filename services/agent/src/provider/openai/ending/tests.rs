@@ -22,6 +22,7 @@ fn said(stop_reason: Option<StopReason>) -> End {
     End {
         stop_reason,
         has_text: true,
+        has_choice: true,
         chunks: 1,
         ..End::default()
     }
@@ -76,6 +77,13 @@ fn an_answer_that_may_have_lost_its_end_is_not_called_whole() {
         (said(None), Framing::Closed),
         (cut, Framing::Whole),
         (said(Some(StopReason::Fault("error".into()))), Framing::Whole),
+        (said(StopReason::read("timeout".into())), Framing::Whole),
+        (said(StopReason::read("Cancelled".into())), Framing::Whole),
+        (said(StopReason::read("engine_overloaded".into())), Framing::Whole),
+        (
+            said(StopReason::read("FinishReason.OTHER".into())),
+            Framing::Whole,
+        ),
     ] {
         let failure = verdict_of(end, framing).unwrap_err();
         assert_eq!(failure.kind, FailureKind::Unavailable, "{}", failure.message);
@@ -187,6 +195,114 @@ fn a_body_that_holds_no_answer_is_said_to_hold_what_it_holds() {
             FailureKind::ModelMissing,
             "unknown model x",
         ),
+    ] {
+        let failure = verdict_of(end, Framing::Whole).unwrap_err();
+        assert_eq!(failure.kind, kind, "{}", failure.message);
+        assert!(failure.message.contains(part), "{part}: {}", failure.message);
+    }
+}
+
+#[test]
+fn what_went_wrong_behind_words_is_told_unless_the_model_said_that_it_is_done() {
+    let instead =
+        |text: &str| Said::instead_of_answer(&crate::provider::json::parse(text).unwrap().value).unwrap();
+    let broken = |text: &str| End {
+        instead: Some(instead(text)),
+        ..said(None)
+    };
+    let page = "<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>";
+    let tail = |tail: &str| End {
+        tail: tail.into(),
+        ..said(None)
+    };
+    let done = |end: End| End { is_done: true, ..end };
+    for (end, part) in [
+        (broken(r#"{"code":500,"message":"CUDA error"}"#), "CUDA error"),
+        (
+            broken(r#"{"detail":"Internal error: worker died"}"#),
+            "worker died",
+        ),
+        (
+            done(broken(r#"{"code":500,"message":"worker died"}"#)),
+            "worker died",
+        ),
+        (tail("Internal Server Error"), "Internal Server Error"),
+        (tail(page), "502 Bad Gateway"),
+        (
+            End {
+                error: Some(Said::words("worker died")),
+                ..said(None)
+            },
+            "worker died",
+        ),
+    ] {
+        let failure = verdict_of(end, Framing::Whole).unwrap_err();
+        assert_eq!(failure.kind, FailureKind::Unavailable, "{}", failure.message);
+        assert!(
+            failure.message.contains("in the middle of its answer") && failure.message.contains(part),
+            "{part}: {}",
+            failure.message
+        );
+    }
+    let stopped = End {
+        stop_reason: Some(StopReason::Stop),
+        ..broken(r#"{"code":500,"message":"CUDA error"}"#)
+    };
+    let news = r#"{"status":"ready","message":"thank you"}"#;
+    for end in [
+        stopped,
+        done(broken(news)),
+        broken(news),
+        tail("bye"),
+        done(tail("Error")),
+    ] {
+        assert!(verdict_of(end, Framing::Whole).is_ok());
+    }
+}
+
+#[test]
+fn a_reason_in_place_of_an_answer_goes_before_what_is_only_supposed() {
+    let overloaded = Said::words("model is overloaded");
+    let end = End {
+        instead: Some(overloaded),
+        foreign: r#"{"message":"model is overloaded"}"#.into(),
+        is_done: true,
+        ..End::default()
+    };
+    let failure = verdict_of(end, Framing::Whole).unwrap_err();
+    assert!(failure.message.contains("out of order") && failure.message.contains("model is overloaded"));
+}
+
+#[test]
+fn an_answer_without_words_says_what_it_has_in_their_place() {
+    let nothing = End {
+        has_choice: false,
+        ..silent(StopReason::Stop)
+    };
+    let open = End {
+        stop_reason: None,
+        ..nothing
+    };
+    let cut = End {
+        is_cut: true,
+        ..End::default()
+    };
+    for (end, kind, part) in [
+        (
+            End {
+                other: Some("pictures"),
+                ..silent(StopReason::Stop)
+            },
+            FailureKind::Empty,
+            "answered with pictures and no word",
+        ),
+        (
+            silent(StopReason::Other("MALFORMED_FUNCTION_CALL".into())),
+            FailureKind::Empty,
+            "for a reason of its own: MALFORMED_FUNCTION_CALL",
+        ),
+        (open, FailureKind::Empty, "its list of choices is empty"),
+        (cut, FailureKind::Unavailable, "ended in the middle of its answer"),
     ] {
         let failure = verdict_of(end, Framing::Whole).unwrap_err();
         assert_eq!(failure.kind, kind, "{}", failure.message);

@@ -151,3 +151,74 @@ async fn the_health_of_the_service_names_the_provider_that_fails_until_it_answer
     .await;
     assert_eq!(health.current(), State::Serving);
 }
+
+#[tokio::test]
+async fn an_error_behind_words_makes_no_whole_answer_of_them() {
+    let half = events(&[says("The answer begins")]);
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n";
+    for (rest, part) in [
+        (
+            "data: {\"code\":500,\"message\":\"CUDA error\"}\n\n",
+            "CUDA error",
+        ),
+        (
+            "data: {\"detail\":\"Internal error: worker died\"}\n\n",
+            "worker died",
+        ),
+        ("data: Error: worker died\n\n", "worker died"),
+        ("Internal Server Error", "Internal Server Error"),
+        (
+            "event: exception\ndata: {\"message\":\"worker gone\"}\n\n",
+            "worker gone",
+        ),
+        (
+            "data: {\"message\":\"worker died\",\"code\":500}\n\ndata: [DONE]\n\n",
+            "worker died",
+        ),
+        (
+            "<html><head><title>502 Bad Gateway</title></head></html>",
+            "502 Bad Gateway",
+        ),
+    ] {
+        let body = format!("{half}{rest}");
+        let answer = format!("{head}content-length: {}\r\n\r\n{body}", body.len());
+
+        let events = ask(&Server::says(answer).await).await;
+
+        let failure = failed(&events);
+        assert_eq!(text(&events), "The answer begins");
+        assert_eq!(failure.kind(), FailureKind::Unavailable, "{}", failure.message);
+        assert!(failure.message.contains(part), "{}", failure.message);
+    }
+}
+
+#[tokio::test]
+async fn a_document_without_an_answer_in_it_is_no_outage() {
+    for (body, kind, part) in [
+        (
+            r#"{"id":"x","object":"chat.completion","choices":[]}"#,
+            FailureKind::Empty,
+            "choices is empty",
+        ),
+        (
+            r#"{"id":"x","choices":null,"usage":{"prompt_tokens":1,"completion_tokens":0}}"#,
+            FailureKind::Empty,
+            "choices is empty",
+        ),
+        (
+            r#"{"choices":[],"prompt_feedback":{"block_reason":"SAFETY"}}"#,
+            FailureKind::Moderation,
+            "a filter of provider p",
+        ),
+        (
+            r#"{"choices":[{"message":{"role":"assistant","content":"Hello wor"#,
+            FailureKind::Unavailable,
+            "in the middle of its answer",
+        ),
+    ] {
+        let failure = failed(&ask(&Server::says(json_body("200 OK", body)).await).await);
+
+        assert_eq!(failure.kind(), kind, "{}", failure.message);
+        assert!(failure.message.contains(part), "{}", failure.message);
+    }
+}
