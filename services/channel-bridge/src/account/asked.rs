@@ -17,10 +17,13 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 /// What was answered so lately is still true: asking again would only be noise.
 const FRESH: Duration = Duration::from_secs(1);
 
+/// What a platform said of an account, and when.
+type Answer = (Instant, Result<(), Ended>);
+
 /// What the platform said last, and that it knows the account no more. Clones share it.
 #[derive(Clone, Debug)]
 pub(crate) struct Asked {
-    last: Arc<Mutex<Option<(Instant, Result<(), Ended>)>>>,
+    last: Arc<Mutex<Option<Answer>>>,
     refused: Arc<watch::Sender<Option<String>>>,
 }
 
