@@ -119,7 +119,8 @@ impl<'a> Encode<'a, '_> {
         }
         self.depth -= 1;
         for (index, field) in message.fields.iter().enumerate() {
-            if field.shape == Shape::Required && !field.gateway_only && !seen.contains(index) {
+            let needed = field.shape == Shape::Required || field.given;
+            if needed && !field.gateway_only && !seen.contains(index) {
                 self.path.push(Step::Name(&field.name));
                 return Err("is required".into());
             }

@@ -120,6 +120,10 @@ pub(crate) struct Field {
     pub(crate) emit_null: bool,
     pub(crate) omit_empty: bool,
     pub(crate) append: bool,
+    /// Its value stands for the whole message.
+    pub(crate) whole: bool,
+    /// A list that callers have to give.
+    pub(crate) given: bool,
     pub(crate) gateway_only: bool,
     pub(crate) bounds: Bounds,
 }

@@ -184,6 +184,13 @@ impl Planner<'_> {
             return refuse("minimum and maximum are for numbers");
         }
 
+        if declared.whole && !matches!(shape, Shape::Optional | Shape::Oneof(_)) {
+            return refuse("whole is for optional fields and those of a oneof");
+        }
+        if declared.required && !many {
+            return refuse("required is for repeated and map fields");
+        }
+
         let name = descriptor.json_name();
         let mut key = Vec::new();
         crate::json::write_string(name, &mut key);
@@ -199,6 +206,8 @@ impl Planner<'_> {
             emit_null: declared.emit_null,
             omit_empty: declared.omit_empty,
             append: declared.append,
+            whole: declared.whole,
+            given: declared.required,
             gateway_only: gateway_only.iter().any(|known| known == name),
             bounds: Bounds {
                 min_length: declared.min_length,

@@ -166,7 +166,7 @@ impl<'a> Page<'a> {
 
     /// What a field is, whether it may be null, and whether it may be left out.
     fn whole_kind(&mut self, schema: &'a Schema, message: &Message, field: &'a Field) -> String {
-        let is_required = field.shape == Shape::Required;
+        let is_required = field.shape == Shape::Required || field.given;
         let nullable = message.nulls.is_some() && !is_required;
         let null = if nullable || field.emit_null {
             " or null"

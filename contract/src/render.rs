@@ -65,6 +65,12 @@ impl<'a> Render<'a, '_> {
         };
         wire::sort(message, wire, slots)?;
 
+        let whole = message.fields.iter().zip(slots.iter());
+        for (field, slot) in whole.filter(|(field, _)| field.whole) {
+            if let Some(value) = slot.value() {
+                return self.set(field, slot, value, wire, depth);
+            }
+        }
         self.out.push(b'{');
         let begin = self.out.len();
         for (index, (field, slot)) in message.fields.iter().zip(slots.iter()).enumerate() {
@@ -118,15 +124,27 @@ impl<'a> Render<'a, '_> {
                 }
                 Some(value) => {
                     self.key(field, begin);
-                    match field.kind {
-                        Kind::Message(_) => {
-                            let bytes = slot.message(field.number, wire);
-                            self.value(field, Raw::Bytes(&bytes), depth)
-                        }
-                        _ => self.value(field, value, depth),
-                    }
+                    self.set(field, slot, value, wire, depth)
                 }
             },
+        }
+    }
+
+    /// Writes the value of a singular field that is set.
+    fn set(
+        &mut self,
+        field: &'a Field,
+        slot: &Slot<'_>,
+        value: Raw<'_>,
+        wire: &[u8],
+        depth: usize,
+    ) -> Result<(), Problem> {
+        match field.kind {
+            Kind::Message(_) => {
+                let bytes = slot.message(field.number, wire);
+                self.value(field, Raw::Bytes(&bytes), depth)
+            }
+            _ => self.value(field, value, depth),
         }
     }
 

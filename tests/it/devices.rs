@@ -132,6 +132,8 @@ async fn a_setup_code_lets_in_one_device_however_many_come_with_it_at_the_same_m
         .await
         .expect("a list");
     assert_eq!(list["paired"].as_array().map(Vec::len), Some(1), "{list}");
+    assert!(list["paired"][0]["lastSeenAtMs"].is_i64(), "it is here: {list}");
+    assert_eq!(told["url"], "ws://gateway.example");
     let late = Device::new(RACERS + 1).connect(&gateway, auth, &[]).await;
     assert_eq!(code(late), "AUTH_BOOTSTRAP_TOKEN_INVALID");
 }

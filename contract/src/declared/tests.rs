@@ -138,6 +138,14 @@ fn a_contract_that_cannot_be_kept_is_refused() {
             "repeated string a = 1 [(gatehouse.options.v1.field) = { append: true }];",
             "append is for singular",
         ),
+        (
+            "string a = 1 [(gatehouse.options.v1.field) = { whole: true }];",
+            "whole is for optional fields",
+        ),
+        (
+            "optional string a = 1 [(gatehouse.options.v1.field) = { required: true }];",
+            "required is for repeated and map fields",
+        ),
         ("M a = 1;", "requires itself without end"),
     ] {
         let refused = refusal(&format!("message M {{ {field} }}"));
@@ -156,7 +164,8 @@ fn every_method_has_callers_and_one_between_services_must_name_them() {
     assert!(core.rpcs().all(|method| !method.callers.is_empty()));
     for method in core.methods() {
         let beside: &[Identity] = match &*method.name {
-            "models.list" => &[Identity::Session], // for `chat.metadata`
+            "models.list" => &[Identity::Session],    // for `chat.metadata`
+            "system-presence" => &[Identity::Config], // for `device.pair.list`
             _ => &[],
         };
         assert_eq!(

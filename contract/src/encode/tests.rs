@@ -39,6 +39,26 @@ fn same(property: &str) {
 }
 
 #[test]
+fn a_list_that_has_to_be_given_may_be_empty_and_may_not_be_missing() {
+    let map = crate::testing::map(
+        "message M { repeated string a = 1 [(gatehouse.options.v1.field) = { required: true }]; repeated string b = 2; }",
+    );
+    let plan = map.message("t.v1.M").unwrap();
+    let taken = |json: &str| plan.encode(json, &mut Refuse).map_err(|error| error.to_string());
+
+    assert!(taken(r#"{"a":[]}"#).unwrap().is_empty());
+    for missing in ["{}", r#"{"b":["x"]}"#] {
+        let told = taken(missing).unwrap_err();
+        assert!(told.contains("/a") && told.contains("is required"), "{told}");
+    }
+    let groups = Map::core().method("sessions.groups.put").unwrap();
+    assert!(
+        groups.request.encode("{}", &mut Refuse).is_err(),
+        "it would wipe all of them"
+    );
+}
+
+#[test]
 fn integers_of_every_kind_come_back_as_integers() {
     for name in ["i32", "i64", "s32", "s64", "sf32", "sf64"] {
         for value in [0, 1, -1, i64::from(i32::MAX), i64::from(i32::MIN)] {

@@ -3,7 +3,11 @@ use std::sync::LazyLock;
 use gatehouse_proto::{broadcast, session};
 use prost::Message as _;
 
-use crate::{Map, MessagePlan, testing::everything, wire::write_varint};
+use crate::{
+    Map, MessagePlan,
+    testing::{everything, map},
+    wire::write_varint,
+};
 
 static EVERYTHING: LazyLock<Map> = LazyLock::new(everything);
 
@@ -46,6 +50,20 @@ fn defaults_are_written_where_a_field_is_not_optional() {
         render(all(), &[]).unwrap(),
         r#"{"numbers":[],"words":[],"maybe":null}"#
     );
+}
+
+#[test]
+fn a_field_that_stands_for_the_whole_message_is_all_that_is_written() {
+    let map = map(
+        "message M { string a = 1; optional W w = 2 [(gatehouse.options.v1.field) = { whole: true }]; }
+         message W { string kind = 1; repeated int32 n = 2; }",
+    );
+    let plan = map.message("t.v1.M").unwrap();
+
+    assert_eq!(render(plan, &record(1, b"x")).unwrap(), r#"{"a":"x"}"#);
+    let whole = [record(1, b"x"), record(2, &record(1, b"k"))].concat();
+    assert_eq!(render(plan, &whole).unwrap(), r#"{"kind":"k","n":[]}"#);
+    assert_eq!(render(plan, &record(2, &[])).unwrap(), r#"{"kind":"","n":[]}"#);
 }
 
 #[test]

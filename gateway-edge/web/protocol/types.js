@@ -6,6 +6,7 @@
 /** @typedef {{ role: string, content: string | Block[], timestamp: number, idempotencyKey?: string, provider?: string, model?: string, stopReason?: string, errorMessage?: string, senderLabel?: string, toolCallId?: string, toolName?: string, isError?: boolean, excludeFromContext?: boolean, openclawAbort?: { origin: string }, __openclaw: { id: string, seq: number, runId?: string, kind?: string, userId?: string } }} Row */
 /** @typedef {{ runId: string, text: string, startedAt: number, seq: number }} InFlightRun */
 /** @typedef {{ sessionKey: string, sessionId?: string, messages?: Row[], hasMore: boolean, nextOffset?: number, totalMessages: number, deltaCursor: string, inFlightRun?: InFlightRun, sessionInfo?: SessionRow }} History */
+/** @typedef {{ kind: "delta", messages: { message: Row }[], deltaCursor: string, inFlightRun?: InFlightRun, sessionInfo: SessionRow }} Delta */
 /** @typedef {{ id: string, name: string, provider: string, reasoning?: boolean, alias?: string, available?: boolean, tags?: string[], thinkingLevels?: { id: string, label: string }[], input?: string[] }} Model */
 /** @typedef {{ name: string, textAliases?: string[], description: string, acceptsArgs: boolean, args?: { name: string, description: string, required?: boolean, choices?: { value: string, label?: string }[] }[] }} Command */
 /** @typedef {{ id: string, name?: string, identity?: { name?: string, emoji?: string }, model?: { primary: string } }} Agent */

@@ -39,16 +39,16 @@ export async function read(call, key) {
   changed("conversation");
   try {
     const since = conversation.cursor ? { cursor: conversation.cursor } : {};
-    /** @type {History} */
-    let page = await call("chat.history", { sessionKey: key, limit: PAGE, maxBytes: PAGE_BYTES, ...since });
-    const isAnother = conversation.cursor && page.sessionId !== conversation.sessionId;
-    // More came than a page holds: there would be a hole between what is known and what is new.
-    if (conversation.cursor && (isAnother || (page.messages?.length ?? 0) >= PAGE)) {
-      if (isAnother) conversation.rows = [];
+    const answer = await call("chat.history", { sessionKey: key, limit: PAGE, maxBytes: PAGE_BYTES, ...since });
+    if (answer.kind === "delta") takeDelta(conversation, answer);
+    else {
+      // More came than a page holds, or another transcript has begun: what is known and what is new do not join.
+      /** @type {History} */
+      const page = answer.kind === "reset" ? await call("chat.history", { sessionKey: key, limit: PAGE, maxBytes: PAGE_BYTES }) : answer;
+      if (conversation.sessionId && page.sessionId !== conversation.sessionId) conversation.rows = [];
       conversation.cursor = null;
-      page = await call("chat.history", { sessionKey: key, limit: PAGE, maxBytes: PAGE_BYTES });
+      take(conversation, page);
     }
-    take(conversation, page);
   } catch (error) {
     conversation.error = error;
   }
@@ -58,17 +58,27 @@ export async function read(call, key) {
 
 /** @param {Conversation} conversation @param {History} page */
 function take(conversation, page) {
-  const isFirst = conversation.cursor === null;
   conversation.sessionId = page.sessionId;
   conversation.cursor = page.deltaCursor;
-  if (isFirst) conversation.more = page.hasMore ? (page.nextOffset ?? null) : null;
+  conversation.more = page.hasMore ? (page.nextOffset ?? null) : null;
   // An event may overtake the answer that does not have its row yet.
   const last = page.messages?.at(-1)?.__openclaw.seq ?? 0;
-  if (isFirst) conversation.rows = conversation.rows.filter((row) => row.__openclaw.seq > last);
+  conversation.rows = conversation.rows.filter((row) => row.__openclaw.seq > last);
   for (const row of page.messages ?? []) insert(conversation, row);
-  const agent = page.sessionInfo?.agentId ?? "";
-  if (page.sessionInfo) state.sessions.set(page.sessionKey, { ...state.sessions.get(page.sessionKey), ...page.sessionInfo });
-  if (page.inFlightRun) snapshot(page.inFlightRun, page.sessionKey, agent);
+  tell(page.sessionKey, page);
+}
+
+/** @param {Conversation} conversation @param {import("../protocol/types.js").Delta} delta */
+function takeDelta(conversation, delta) {
+  conversation.cursor = delta.deltaCursor;
+  for (const { message } of delta.messages) insert(conversation, message);
+  tell(delta.sessionInfo.key, delta);
+}
+
+/** What an answer says beside the rows. @param {string} key @param {Pick<History, "sessionInfo" | "inFlightRun">} answer */
+function tell(key, { sessionInfo, inFlightRun }) {
+  if (sessionInfo) state.sessions.set(key, { ...state.sessions.get(key), ...sessionInfo });
+  if (inFlightRun) snapshot(inFlightRun, key, sessionInfo?.agentId ?? "");
 }
 
 /** Reads the page before the oldest row that is known.

@@ -24,7 +24,7 @@ use tokio::{
 
 use crate::{
     configuration::{Configuration, sources_of, store_of},
-    devices::{DeviceGrpc, Files, Opened, UserGrpc},
+    devices::{DeviceGrpc, Files, Opened, Presence, UserGrpc},
     grpc::{self, Grpc},
     metrics::Metrics,
     pace::Pace,
@@ -125,6 +125,7 @@ impl service::App for App {
                 component("devices", told),
             ]
         });
+        let presence = Presence::new(&life.peer(Service::Broadcast));
         let devices = devices.with(
             life.clock.clone(),
             handle.watch(),
@@ -139,7 +140,7 @@ impl service::App for App {
             &life.closing,
         ));
         life.serve(
-            DeviceServiceServer::new(DeviceGrpc::new(devices.clone()))
+            DeviceServiceServer::new(DeviceGrpc::new(devices.clone(), presence))
                 .max_decoding_message_size(MESSAGE_BYTES_MAX)
                 .max_encoding_message_size(MESSAGE_BYTES_MAX),
         );

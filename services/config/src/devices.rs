@@ -15,6 +15,7 @@ mod grpc;
 mod handle;
 mod manage;
 mod people;
+mod presence;
 mod rows;
 mod schema;
 mod setup;
@@ -31,5 +32,6 @@ pub(crate) use self::{
     grpc::DeviceGrpc,
     handle::{Files, Opened},
     people::UserGrpc,
+    presence::Presence,
     table::Table,
 };

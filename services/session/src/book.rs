@@ -102,6 +102,40 @@ impl Book {
         })
     }
 
+    /// The model that a caller names, in full. A name without its provider is that of a model which one provider alone has.
+    ///
+    /// # Errors
+    /// When there is none, or several.
+    pub(crate) fn named(
+        &self,
+        path: &'static str,
+        name: &ModelName,
+        agent: Option<&Agent>,
+    ) -> Result<ModelName, Error> {
+        let wrong = |problem| Error::Field { path, problem };
+        let text = name.as_str();
+        if let Some((provider, model)) = text.split_once('/') {
+            if provider.is_empty() || model.is_empty() {
+                return Err(wrong("is not <provider>/<model>"));
+            }
+            if self.check(name).is_ok() {
+                return Ok(name.clone());
+            }
+        }
+        match agent.map(|agent| self.resolve(text, agent)) {
+            Some(Ok(full)) => Ok(ModelName::known(full)),
+            Some(Err(NoModel::Several(_))) => Err(wrong(
+                "is what several providers call a model: name it as <provider>/<model>",
+            )),
+            Some(Err(NoModel::Unknown)) | None if text.contains('/') => Err(wrong(
+                "names a provider that the configuration does not have (models.providers)",
+            )),
+            Some(Err(NoModel::Unknown)) | None => {
+                Err(wrong("is no model that is listed: name it as <provider>/<model>"))
+            }
+        }
+    }
+
     /// The models that may be chosen, with their short names: those that are listed, and those that an agent uses.
     pub(crate) fn choices(&self, agent: &Agent) -> Vec<(String, Option<&str>)> {
         let mut names: Vec<String> = self.listed.iter().map(|(name, _)| name.clone()).collect();
@@ -207,6 +241,33 @@ mod tests {
         for nothing in ["x", "x/y", "c/", ""] {
             assert_eq!(means(nothing), Err(NoModel::Unknown), "{nothing}");
         }
+    }
+
+    #[test]
+    fn callers_may_leave_the_provider_out_where_one_alone_has_the_model() {
+        let (book, agent) = book();
+        let named = |name: &str| {
+            book.named("/model", &ModelName::known(name), Some(&agent))
+                .map(String::from)
+        };
+
+        for (name, full) in [
+            ("large", "a/large"),
+            ("big", "a/large"),
+            ("used", "a/used"),
+            ("echo", ECHO),
+            ("c/anything:7b", "c/anything:7b"),
+        ] {
+            assert_eq!(named(name).unwrap(), full, "{name}");
+        }
+        // `m` is what two call one of theirs, and `a` is a provider.
+        for not in ["m", "a", "x", "x/y", "c/", "/m", ""] {
+            assert!(
+                matches!(named(not), Err(Error::Field { path: "/model", .. })),
+                "{not}"
+            );
+        }
+        assert!(book.named("/model", &ModelName::known("large"), None).is_err());
     }
 
     #[test]

@@ -105,12 +105,14 @@ pub(crate) async fn take(
         return say(engine, admission, Answer::says(refusal)).await;
     }
     let session = engine.stores().sessions.find(&admission.key).await?;
-    if let Some(expected) = &admission.expected_session
-        && session
-            .as_ref()
-            .is_none_or(|session| session.session_id != *expected)
-    {
-        return Err(Error::SessionMoved(admission.key));
+    if let Some(expected) = &admission.expected_session {
+        let is_of_it = match &session {
+            Some(session) => engine.stores().sessions.had(session, expected).await?,
+            None => false,
+        };
+        if !is_of_it {
+            return Err(Error::SessionMoved(admission.key));
+        }
     }
     tracing::info!(
         run.id = %admission.run,

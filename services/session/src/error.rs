@@ -129,11 +129,19 @@ pub(crate) enum Error {
     /// What is wrong with a job, and where.
     #[error("at {path}: {problem}")]
     Job { path: &'static str, problem: String },
-    /// No such job.
-    #[error("unknown cron job id: {0}")]
+    /// No such job. OpenClaw's command line looks a job up by its name when it reads these words.
+    #[error("cron job not found: {0}. List the jobs and try again with the id of one.")]
     NoJob(String),
     #[error("the job was changed meanwhile: look at it again")]
-    JobChanged,
+    JobChanged { expected: String, actual: String },
+    /// No group is called so.
+    #[error("unknown session group: {0}")]
+    NoGroup(String),
+    /// A list of groups that leaves one out which holds sessions.
+    #[error(
+        "session group {0:?} still has members: move them, or delete the group by itself (sessions.groups.delete)"
+    )]
+    GroupInUse(String),
     #[error("there are 10,000 jobs already, and no more are kept: remove some that nobody needs")]
     TooManyJobs,
     /// The store.
@@ -158,7 +166,8 @@ impl Error {
             | Self::NoRun(_)
             | Self::NoRow(_)
             | Self::NoMedia
-            | Self::NoJob(_) => Kind::NotFound,
+            | Self::NoJob(_)
+            | Self::NoGroup(_) => Kind::NotFound,
             Self::Attachment { .. } | Self::MediaTooLarge { .. } | Self::MediaEmpty | Self::MediaGarbled => {
                 Kind::Invalid
             }
@@ -181,8 +190,9 @@ impl Error {
             | Self::MainSession(_)
             | Self::RunActive(_)
             | Self::NotArchived(_)
+            | Self::GroupInUse(_)
             | Self::SendBlocked => Kind::Precondition,
-            Self::RequestConflict | Self::SessionMoved(_) | Self::LabelTaken(_) | Self::JobChanged => {
+            Self::RequestConflict | Self::SessionMoved(_) | Self::LabelTaken(_) | Self::JobChanged { .. } => {
                 Kind::Conflict
             }
             Self::QueueFull { .. } | Self::MediaFull | Self::TooManyJobs => Kind::Exhausted,
@@ -227,7 +237,9 @@ impl Error {
             Self::Agent(_) | Self::Key(_) | Self::Route(_) => "session-key-invalid",
             Self::Field { .. } | Self::Level { .. } | Self::Job { .. } => return None,
             Self::NoJob(_) => "CRON_JOB_NOT_FOUND",
-            Self::JobChanged => "job-changed",
+            Self::JobChanged { .. } => "job-changed",
+            Self::NoGroup(_) => "group-not-found",
+            Self::GroupInUse(_) => "group-in-use",
             Self::TooManyJobs => "too-many-jobs",
             Self::RequestConflict => "chat-request-conflict",
             Self::SessionMoved(_) => "session-changed",
@@ -282,8 +294,13 @@ impl From<Error> for Failure {
             Error::Field { path, .. } | Error::Level { path, .. } | Error::Job { path, .. } => {
                 failure = failure.path(path);
             }
-            Error::NoJob(id) => {
-                failure.details.insert("jobId".to_owned(), id);
+            // Clients of the protocol read these by `code`.
+            Error::NoJob(id) => failure = failure.detail("code", "CRON_JOB_NOT_FOUND").detail("jobId", id),
+            Error::JobChanged { expected, actual } => {
+                failure = failure
+                    .detail("code", "CRON_JOB_CHANGED")
+                    .detail("expectedConfigRevision", expected)
+                    .detail("actualConfigRevision", actual);
             }
             Error::Attachment { index, .. } => failure = failure.path(format!("/attachments/{index}")),
             Error::MediaNotTaken { path, .. } => failure = failure.path(path),

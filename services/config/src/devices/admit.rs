@@ -336,6 +336,11 @@ pub(super) fn approve(
             last_seen_at: None,
         },
     )?;
+    if !matches!(via, Via::Operator) {
+        // It is here, and comes in at once.
+        tx.prepare_cached("UPDATE device SET last_seen_at = ?2 WHERE id = ?1")?
+            .execute(params![asking.device_id, now])?;
+    }
     let role = asking.wanted.role();
     let mut row = rows::find_role(tx, &asking.device_id, role)?.unwrap_or(RoleRow {
         device_id: asking.device_id.clone(),

@@ -5,9 +5,9 @@ use gatehouse_core::{Failure, Kind, sqlite, store};
 /// Why nothing was changed, or nothing can be told.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DeviceError {
-    /// No such request waits.
+    /// No such request waits. OpenClaw's command line looks for the words at the beginning.
     #[error(
-        "no pairing request {0} waits: it was decided, or it is over; device.pair.list shows those that wait"
+        "unknown requestId: no pairing request {0} waits: it was decided, or it is over; device.pair.list shows those that wait"
     )]
     NoSuchRequest(String),
     /// No such device, or not in this role.

@@ -19,21 +19,19 @@ use super::{
     error::DeviceError,
     handle::Devices,
     manage::Arrived,
+    presence::Presence,
     rows::Labels,
-    setup::Profile,
+    setup::{self, Profile},
     wire,
 };
 
-/// How the address of a gateway begins.
-const SCHEMES: [&str; 4] = ["https://", "http://", "wss://", "ws://"];
-
 /// The calls.
 #[derive(Debug)]
-pub(crate) struct DeviceGrpc(Devices);
+pub(crate) struct DeviceGrpc(Devices, Presence);
 
 impl DeviceGrpc {
-    pub(crate) fn new(devices: Devices) -> Self {
-        Self(devices)
+    pub(crate) fn new(devices: Devices, presence: Presence) -> Self {
+        Self(devices, presence)
     }
 
     fn parts<T>(&self, request: Request<T>) -> (Actor, T) {
@@ -47,13 +45,18 @@ type Answer<T> = Result<Response<T>, Status>;
 impl DeviceService for DeviceGrpc {
     async fn list_devices(&self, request: Request<ListDevicesRequest>) -> Answer<ListDevicesResponse> {
         let listed = self.0.list(&self.0.actor(&request)).await.map_err(refuse)?;
+        let here = self.1.devices().await;
         Ok(Response::new(ListDevicesResponse {
             pending: listed
                 .pending
                 .into_iter()
                 .map(|(request, known)| wire::request(request, known))
                 .collect(),
-            paired: listed.paired.into_iter().map(wire::paired).collect(),
+            paired: listed
+                .paired
+                .into_iter()
+                .map(|whole| wire::paired(whole, here.as_ref()))
+                .collect(),
         }))
     }
 
@@ -62,7 +65,7 @@ impl DeviceService for DeviceGrpc {
         let whole = self.0.approve(actor, request_id.clone()).await.map_err(refuse)?;
         Ok(Response::new(ApproveDeviceResponse {
             request_id,
-            device: Some(wire::paired(whole)),
+            device: Some(wire::paired(whole, self.1.devices().await.as_ref())),
         }))
     }
 
@@ -161,11 +164,10 @@ impl DeviceService for DeviceGrpc {
                 return Err(refuse(DeviceError::Invalid(told)));
             }
         };
-        if !SCHEMES.iter().any(|scheme| url.starts_with(scheme)) {
-            let told =
-                "publicUrl is the gateway's address: it begins with https://, http://, wss:// or ws://";
+        let Some(url) = setup::address(&url) else {
+            let told = "publicUrl is the gateway's address: https://, http://, wss:// or ws://, a host, and no user or password";
             return Err(refuse(DeviceError::Invalid(told)));
-        }
+        };
         let code = self.0.create_code(actor, profile, url.clone());
         let code = code.await.map_err(refuse)?;
         Ok(Response::new(CreateSetupCodeResponse {

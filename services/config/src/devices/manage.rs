@@ -17,6 +17,9 @@ use super::{
 /// How often it is noted that a device came in: a list is for people, and each note is a write.
 const SEEN_EVERY: Duration = Duration::from_secs(60);
 
+/// Characters of a name: OpenClaw's figure. The contract bounds its bytes, of which a character has up to four.
+const LABEL_CHARS_MAX: usize = 64;
+
 /// A device with what it may be.
 #[derive(Debug)]
 pub(super) struct Whole {
@@ -162,9 +165,10 @@ pub(super) fn rename(
     label: &str,
 ) -> Result<(), DeviceError> {
     may_change(actor, device, &rows::roles_of(tx, device)?)?;
-    if label.trim().is_empty() || label.contains(char::is_control) {
+    if label.trim().is_empty() || label.contains(char::is_control) || label.chars().count() > LABEL_CHARS_MAX
+    {
         return Err(DeviceError::Invalid(
-            "label must be a name without control characters",
+            "label must be a name of at most 64 characters without control characters",
         ));
     }
     let named = tx

@@ -6,6 +6,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use gatehouse_contract::{Grants, Role};
 use gatehouse_core::{Secret, Timestamp, hex};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use url::Url;
 
 use super::{
     actor::Actor,
@@ -58,6 +59,24 @@ impl Profile {
         actor.holds(&wanted)?;
         Ok(wanted)
     }
+}
+
+/// The address of a gateway as devices read it: `ws://` or `wss://`, without what is not part of an address and without the slash of an
+/// empty path. OpenClaw's clients refuse a code that holds another form of it. `None`: it is no address of a gateway.
+pub(super) fn address(text: &str) -> Option<String> {
+    let url = Url::parse(text.trim()).ok()?;
+    let scheme = match url.scheme() {
+        "https" | "wss" => "wss",
+        "http" | "ws" => "ws",
+        _ => return None,
+    };
+    if !url.username().is_empty() || url.password().is_some() {
+        return None;
+    }
+    let host = url.host_str().filter(|host| !host.is_empty())?;
+    let port = url.port().map_or_else(String::new, |port| format!(":{port}"));
+    let path = Some(url.path()).filter(|path| *path != "/").unwrap_or_default();
+    Some(format!("{scheme}://{host}{port}{path}"))
 }
 
 /// A code.
@@ -137,4 +156,32 @@ pub(super) fn status(connection: &Connection, id: &str) -> Result<Option<Used>, 
         })
         .optional()?;
     found.ok_or_else(|| DeviceError::NoSuchCode(id.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_stands_in_a_code_as_openclaws_clients_read_it() {
+        for (said, read) in [
+            ("https://home.example.org", "wss://home.example.org"),
+            ("https://home.example.org/", "wss://home.example.org"),
+            (" HTTP://Home.example.org:80/ ", "ws://home.example.org"),
+            ("ws://127.0.0.1:39410/", "ws://127.0.0.1:39410"),
+            ("wss://[::1]:8443/under/here?q#f", "wss://[::1]:8443/under/here"),
+        ] {
+            assert_eq!(address(said).as_deref(), Some(read), "{said}");
+            assert_eq!(address(read).as_deref(), Some(read), "{read} is its own form");
+        }
+        for none in [
+            "",
+            "home.example.org",
+            "ftp://home.example.org",
+            "https://",
+            "https://u:p@home.example.org",
+        ] {
+            assert_eq!(address(none), None, "{none}");
+        }
+    }
 }

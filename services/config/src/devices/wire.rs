@@ -1,5 +1,7 @@
 //! Rows as clients see them.
 
+use std::collections::HashSet;
+
 use gatehouse_core::Timestamp;
 use gatehouse_proto::device::v1::{DevicePairRequestedEvent, DeviceTokenInfo, PairRequest, PairedDevice};
 
@@ -55,7 +57,8 @@ pub(super) fn requested(row: &RequestRow, repair: bool) -> DevicePairRequestedEv
     }
 }
 
-pub(super) fn paired(whole: Whole) -> PairedDevice {
+/// `here`: the devices that are connected, when somebody knows.
+pub(super) fn paired(whole: Whole, here: Option<&HashSet<String>>) -> PairedDevice {
     let Whole { device, roles } = whole;
     let mut all = Vec::new();
     for scope in roles.iter().flat_map(|role| role.approved.scopes()) {
@@ -65,6 +68,7 @@ pub(super) fn paired(whole: Whole) -> PairedDevice {
     }
     let words: Vec<String> = roles.iter().map(|role| role.role().as_str().to_owned()).collect();
     PairedDevice {
+        connected: here.map(|here| here.contains(&device.id)),
         device_id: device.id,
         public_key: device.public_key,
         display_name: device.label.or(device.labels.display_name),

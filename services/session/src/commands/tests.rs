@@ -7,7 +7,7 @@ use gatehouse_proto::session::v1::chat_event::State;
 
 use super::speaker::Standing;
 use super::*;
-use crate::id::RunId;
+use crate::id::{RunId, SessionId};
 use crate::store::{HistoryQuery, InboundKey, Reply, Role};
 use crate::testing::{Bench, Running, key, message, room};
 
@@ -211,13 +211,15 @@ async fn what_follows_new_is_the_first_message_of_the_new_conversation() {
     assert_eq!(call.texts(), ["fresh start"]);
     call.done().await;
     running.end_of("r2").await;
-    let stale = Admission {
-        expected_session: Some(before.session_id),
-        ..message("r3", "/reset")
+    let of = |id: SessionId, run: &str| Admission {
+        expected_session: Some(id),
+        ..message(run, "/reset")
     };
-    let refused = said(&running, &Speaker::process(), stale).await;
+    let refused = said(&running, &Speaker::process(), of(SessionId::new("foreign"), "r3")).await;
     assert!(
         matches!(refused, Err(Error::SessionMoved(_))),
-        "it looked at another conversation"
+        "it looked at another session"
     );
+    let late = said(&running, &Speaker::process(), of(before.session_id, "r4")).await;
+    assert!(late.is_ok(), "a screen that did not hear of the reset goes on");
 }

@@ -89,6 +89,11 @@ impl Grpc {
             timeout_ms,
             attachments,
         } = request;
+        let viewer = Viewer::behind(caller.as_ref());
+        let there = SessionRef::new(key.clone(), agent_id.clone())
+            .resolve_to_act(&self.engine, &viewer)
+            .await?;
+        self.engine.check_there(&there).await?;
         let said = SendChatRequest {
             session_key: key,
             message,

@@ -388,6 +388,17 @@ async fn a_session_in_which_nothing_may_be_said_still_takes_commands() {
         .await
         .unwrap();
     assert!(forbidden().await);
+    let elsewhere = SendMessageRequest {
+        key: "mian".to_owned(),
+        message: "hello".to_owned(),
+        ..SendMessageRequest::default()
+    };
+    let nowhere = refusal(grpc.send_message(Request::new(elsewhere)).await).1;
+    assert_eq!(
+        nowhere.as_deref(),
+        Some("session-not-found"),
+        "a misspelt key makes no session"
+    );
 
     for (run, text) in [("r2", "hello"), ("r3", "/new hello"), ("r4", "/compact")] {
         let refused = refusal(say(run, text).await).1;

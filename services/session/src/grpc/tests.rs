@@ -63,10 +63,12 @@ async fn a_repeated_message_is_answered_with_the_state_of_its_run() {
     running.end_of("r1").await;
 
     assert_eq!(status("hi").await.unwrap(), "ok");
-    assert_eq!(
-        refusal(grpc.send_chat(said("main", "r2", "  ")).await).0,
-        Kind::Invalid
-    );
+    for wrong in ["  ", "a\0b"] {
+        assert_eq!(
+            refusal(grpc.send_chat(said("main", "r2", wrong)).await).0,
+            Kind::Invalid
+        );
+    }
 }
 
 #[tokio::test]
@@ -156,33 +158,71 @@ async fn a_transcript_is_read_in_pages_with_a_cursor_and_the_run_in_flight() {
     running
         .see("the text", |seen| seen.label().starts_with("chat delta"))
         .await;
-    let delta = read(GetChatHistoryRequest {
-        cursor: Some(page.delta_cursor),
-        ..history("main")
-    })
-    .await;
-    assert_eq!(delta.messages.len(), 1);
+    let since = async |cursor: &str| {
+        let answer = read(GetChatHistoryRequest {
+            cursor: Some(cursor.to_owned()),
+            ..history("main")
+        })
+        .await;
+        assert!(answer.messages.is_empty() && answer.reset.is_none());
+        answer.delta.unwrap()
+    };
+    let delta = since(&page.delta_cursor).await;
+    assert_eq!((delta.kind.as_str(), delta.messages.len()), ("delta", 1));
+    let row = delta.messages.first().unwrap();
+    assert_eq!(
+        (row.session_key.as_str(), row.message_seq),
+        ("agent:main:main", 4)
+    );
+    assert_eq!(row.message.as_ref().unwrap().content, r#""hi""#);
     let live = delta.in_flight_run.unwrap();
     assert_eq!((live.run_id.as_str(), live.text.as_str()), ("r1", "half"));
     assert!(live.seq > 0 && delta.session_info.unwrap().has_active_run);
 
     call.done().await;
     running.end_of("r1").await;
-    let request = StartChatRequest {
-        session_key: "agent:main:main".into(),
-        cursor: Some(delta.delta_cursor.clone()),
-        ..StartChatRequest::default()
+    let start = async |cursor: &str, limit: Option<i64>| {
+        let request = StartChatRequest {
+            session_key: "agent:main:main".into(),
+            cursor: Some(cursor.to_owned()),
+            limit,
+            ..StartChatRequest::default()
+        };
+        grpc.start_chat(Request::new(request)).await.unwrap().into_inner()
     };
-    let end = grpc.start_chat(Request::new(request)).await.unwrap().into_inner();
+    let end = start(&delta.delta_cursor, None).await.delta.unwrap();
     assert_eq!((end.messages.len(), end.in_flight_run), (1, None));
-    let nothing = read(GetChatHistoryRequest {
-        cursor: Some(end.delta_cursor.clone()),
-        ..history("main")
-    })
-    .await;
+    let nothing = since(&end.delta_cursor).await;
     assert_eq!(
         (nothing.messages.len(), nothing.delta_cursor),
-        (0, end.delta_cursor)
+        (0, end.delta_cursor.clone())
+    );
+    // A client that is told to begin anew asks for a page.
+    let is_reset = |answer: GetChatHistoryResponse| {
+        answer.delta.is_none()
+            && answer.messages.is_empty()
+            && answer.reset.is_some_and(|reset| reset.kind == "reset")
+    };
+    assert!(is_reset(start("garbage", None).await));
+    assert!(
+        is_reset(start(&page.delta_cursor, Some(1)).await),
+        "two rows came"
+    );
+    let reset = ResetSessionRequest {
+        key: "main".into(),
+        reason: Some("banana".into()),
+        ..ResetSessionRequest::default()
+    };
+    let refused = grpc.reset_session(Request::new(reset.clone())).await;
+    assert_eq!(refusal(refused).0, Kind::Invalid);
+    let reset = ResetSessionRequest {
+        reason: None,
+        ..reset
+    };
+    grpc.reset_session(Request::new(reset)).await.unwrap();
+    assert!(
+        is_reset(start(&end.delta_cursor, None).await),
+        "another transcript"
     );
 }
 
@@ -226,13 +266,19 @@ async fn agent_says_accepted_and_later_the_answer() {
         (end.status.as_str(), end.summary.as_deref()),
         ("ok", Some("completed"))
     );
+    let result = end.result.unwrap();
     assert_eq!(
-        end.result
-            .unwrap()
-            .payloads
-            .first()
-            .map(|payload| payload.text.clone()),
+        result.payloads.first().map(|payload| payload.text.clone()),
         Some("hello".into())
+    );
+    let meta = result.meta.unwrap().agent_meta.unwrap();
+    let main = crate::testing::key("main");
+    let session = running.engine.stores().sessions.find(&main).await;
+    assert_eq!(meta.session_id, session.unwrap().unwrap().session_id.as_str());
+    assert_eq!(
+        (meta.provider.as_deref(), meta.model.as_deref()),
+        (Some("p"), Some("m")),
+        "who answered, and not who was asked for"
     );
     assert!(answers.next().await.is_none());
     let wait = WaitAgentRequest {

@@ -166,7 +166,9 @@ impl From<Error> for Failure {
                 let failure = failure
                     .json_detail("nodeError", &node_error(&trouble))
                     .json_detail("nodeCommandDispatched", &json!(dispatched));
-                if is_refused(&trouble, state) {
+                // What may have been done already is not to be done twice because nobody heard of it.
+                let may_be_done = dispatched && state != State::Error;
+                if may_be_done || is_refused(&trouble, state) {
                     failure.for_good()
                 } else {
                     failure
@@ -199,5 +201,32 @@ impl From<Error> for Failure {
 impl From<Error> for tonic::Status {
     fn from(error: Error) -> Self {
         Failure::from(error).into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_told_to_repeat_a_command_that_may_have_been_done() {
+        let ended = |state, code: &str, dispatched| {
+            Failure::from(Error::Ended {
+                trouble: Trouble::new(code, "x"),
+                state,
+                dispatched,
+            })
+            .retryable()
+        };
+
+        assert!(!ended(State::Timeout, "TIMEOUT", true));
+        assert!(!ended(State::Lost, "DISCONNECTED", true));
+        assert!(!ended(State::Error, "BAD", true));
+        assert!(ended(State::Timeout, "TIMEOUT", false));
+        assert!(ended(State::Lost, "DISCONNECTED", false));
+        assert!(
+            ended(State::Error, "BUSY", true),
+            "the node says that it did nothing"
+        );
     }
 }

@@ -1,7 +1,11 @@
 //! `cron.*`: parse, ask, answer.
 
 mod filter;
+mod preview;
+mod runs;
 mod seen;
+
+use std::collections::HashMap;
 
 use gatehouse_core::Timestamp;
 use gatehouse_proto::session::v1::schedule_service_server::ScheduleService;
@@ -11,12 +15,8 @@ use sha2::{Digest, Sha256};
 use tonic::{Request, Response, Status as Answer};
 
 use self::filter::Filter;
-use super::{
-    DeliveryStatus, Job, JobChange, JobId, NewJob, RunFilter, RunNow, Runner, Schedule, Status, WakeMode,
-    heartbeat, input, view,
-};
+use super::{Job, JobChange, JobId, NewJob, RunNow, Runner, Schedule, WakeMode, heartbeat, input, view};
 use crate::error::Error;
-use crate::key::AgentId;
 use crate::viewer::Viewer;
 
 /// Of a list whose caller does not say how many.
@@ -93,9 +93,17 @@ impl Grpc {
         let (offset, limit) = (request.offset.unwrap_or(0), request.limit.unwrap_or(PAGE));
         let total = u32::try_from(jobs.len()).unwrap_or(u32::MAX);
         let end = offset.saturating_add(limit).min(total);
-        let page = jobs.iter().skip(count(offset)).take(count(limit));
+        let page = || jobs.iter().skip(count(offset)).take(count(limit));
+        let mut delivery_previews = HashMap::new();
+        if request.include_delivery_previews != Some(false) {
+            for job in page() {
+                let preview = self.0.preview(job, &policy).await?;
+                delivery_previews.extend(preview.map(|preview| (job.id.to_string(), preview)));
+            }
+        }
         Ok(ListCronJobsResponse {
-            jobs: page
+            delivery_previews,
+            jobs: page()
                 .map(|job| view::job(job, default.as_deref()))
                 .collect::<Result<_, _>>()?,
             snapshot_revision: gatehouse_core::hex::encode(&picture.finalize()),
@@ -133,11 +141,12 @@ impl Grpc {
         for _ in 0..ATTEMPTS {
             let job = self.find(&id).await?;
             refuse_own(&job)?;
-            if expected_config_revision
-                .as_ref()
-                .is_some_and(|seen| *seen != view::revision(&job))
-            {
-                return Err(Error::JobChanged);
+            if let Some(expected) = &expected_config_revision {
+                let actual = view::revision(&job);
+                if *expected != actual {
+                    let expected = expected.clone();
+                    return Err(Error::JobChanged { expected, actual });
+                }
             }
             let (policy, now) = (self.0.engine().policy()?, self.0.engine().now());
             let whole = input::merged(&job.spec, job.enabled, &patch)?;
@@ -157,7 +166,11 @@ impl Grpc {
                 return self.shown(&job);
             }
         }
-        Err(Error::JobChanged)
+        let job = self.find(&id).await?;
+        Err(Error::JobChanged {
+            expected: expected_config_revision.unwrap_or_default(),
+            actual: view::revision(&job),
+        })
     }
 
     async fn run(&self, request: RunCronJobRequest) -> Result<RunCronJobResponse, Error> {
@@ -223,75 +236,6 @@ impl Grpc {
             now,
         };
         self.0.add(new).await.map(drop)
-    }
-
-    async fn runs(
-        &self,
-        viewer: &Viewer,
-        request: ListCronRunsRequest,
-    ) -> Result<ListCronRunsResponse, Error> {
-        let ListCronRunsRequest {
-            limit,
-            offset,
-            agent_id,
-            scope,
-            id,
-            job_id,
-            run_id,
-            statuses,
-            status,
-            delivery_statuses,
-            delivery_status,
-            sort_dir,
-        } = request;
-        let job = id.or(job_id).map(JobId::new);
-        match scope.as_deref() {
-            Some("job") if job.is_none() => return Err(field("/id", "is needed: it names the job")),
-            None | Some("job" | "all") => {}
-            Some(_) => return Err(field("/scope", "is not job or all")),
-        }
-        let words =
-            |many: Vec<String>, one: Option<String>| many.into_iter().chain(one).filter(|word| word != "all");
-        let statuses = words(statuses, status)
-            .map(|word| Status::parse(&word).ok_or_else(|| field("/status", "is not ok, error or skipped")))
-            .collect::<Result<_, _>>()?;
-        let delivered = words(delivery_statuses, delivery_status)
-            .filter(|word| word != "unknown") // it is known of all
-            .map(|word| {
-                DeliveryStatus::parse(&word).ok_or_else(|| {
-                    field(
-                        "/deliveryStatus",
-                        "is not delivered, not-delivered, not-requested or unknown",
-                    )
-                })
-            })
-            .collect::<Result<_, _>>()?;
-        let filter = RunFilter {
-            job,
-            agent: agent_id
-                .as_deref()
-                .map(AgentId::normalise)
-                .transpose()?
-                .map(|id| id.to_string()),
-            run: run_id,
-            statuses,
-            delivered,
-            oldest_first: is_descending(sort_dir.as_deref())? == Some(false),
-            limit: limit.unwrap_or(PAGE),
-            offset: offset.unwrap_or(0),
-        };
-        let (offset, limit) = (filter.offset, filter.limit);
-        let (rows, total) = self.0.store().runs(filter).await?;
-        let rows = self.seen_runs(viewer, rows).await?;
-        let end = offset.saturating_add(limit).min(total);
-        Ok(ListCronRunsResponse {
-            entries: rows.into_iter().map(view::run).collect(),
-            total,
-            offset,
-            limit,
-            has_more: end < total,
-            next_offset: (end < total).then_some(end),
-        })
     }
 }
 

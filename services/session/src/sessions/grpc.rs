@@ -175,10 +175,10 @@ pub(crate) async fn patch(
 ) -> Result<proto::PatchSessionResponse, Error> {
     let Patch { session, mut patch } = Patch::try_from(request)?;
     let policy = engine.policy()?;
-    if let Some(Some(model)) = &patch.model {
-        policy.book.check(model)?;
-    }
     let key = session.resolve(engine, viewer).await?;
+    if let Some(Some(model)) = &mut patch.model {
+        *model = policy.book.named("/model", model, policy.agents.of(&key).ok())?;
+    }
     if key.is_main() {
         policy.agents.of(&key)?; // the main session of an agent that there is
     }
@@ -221,6 +221,12 @@ pub(crate) async fn reset(
     let key = SessionRef::new(key, agent_id)
         .resolve_to_act(engine, viewer)
         .await?;
+    if !matches!(reason.as_deref(), None | Some("new" | "reset")) {
+        return Err(Error::Field {
+            path: "/reason",
+            problem: "is not new or reset",
+        });
+    }
     let expected = expected_session_id.map(SessionId::new);
     let session = super::reset(engine, &key, expected, reason.as_deref()).await?;
     Ok(proto::ResetSessionResponse {

@@ -164,6 +164,17 @@ pub(crate) struct Once {
     pub(crate) fingerprint: Vec<u8>,
 }
 
+/// What became of a request for a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Made {
+    /// There was none.
+    New,
+    /// There was one.
+    Found,
+    /// The same request was answered before.
+    Again,
+}
+
 /// A change of one field: unset stays, `Some(None)` goes back to the default.
 pub(crate) type Change<T> = Option<Option<T>>;
 

@@ -2,7 +2,9 @@
 
 use async_trait::async_trait;
 
-use super::{ForkFrom, Forked, Kept, Lookup, Once, SessionFilter, SessionPage, SessionPatch, SessionRecord};
+use super::{
+    ForkFrom, Forked, Kept, Lookup, Made, Once, SessionFilter, SessionPage, SessionPatch, SessionRecord,
+};
 use crate::error::Error;
 use crate::id::SessionId;
 use crate::key::{AgentId, SessionKey};
@@ -14,6 +16,10 @@ use gatehouse_core::Timestamp;
 pub(crate) trait Sessions: Send + Sync + std::fmt::Debug {
     async fn find(&self, key: &SessionKey) -> Result<Option<SessionRecord>, Error>;
 
+    /// Whether this is or was the id of a transcript of the session. An earlier one counts: whoever looked at it when the session was reset
+    /// goes on in the one that there is.
+    async fn had(&self, session: &SessionRecord, id: &SessionId) -> Result<bool, Error>;
+
     /// A page of sessions, the newest change first.
     async fn list(&self, filter: SessionFilter) -> Result<SessionPage, Error>;
 
@@ -23,15 +29,14 @@ pub(crate) trait Sessions: Send + Sync + std::fmt::Debug {
     /// How many sessions each agent has, archived ones included.
     async fn counts(&self) -> Result<Vec<(AgentId, i64)>, Error>;
 
-    /// Makes a session, or answers the one that is there. The flag says whether it is new. The idempotency key of another
-    /// request is a conflict.
+    /// Makes a session, or answers the one that is there, as it is. The idempotency key of another request is a conflict.
     async fn create(
         &self,
         key: &SessionKey,
         patch: SessionPatch,
         once: Option<Once>,
         now: Timestamp,
-    ) -> Result<(SessionRecord, bool), Error>;
+    ) -> Result<(SessionRecord, Made), Error>;
 
     /// Changes what a session is set to. A label that another session has is refused, and so is what was meant for another
     /// transcript. An agent's main session is made when it is not there yet.

@@ -99,13 +99,20 @@ impl Sessions for SqliteStore {
         self.database.read(lists::counts).await
     }
 
+    async fn had(&self, session: &SessionRecord, id: &SessionId) -> Result<bool, Error> {
+        let (session, id) = (session.clone(), id.clone());
+        self.database
+            .read(move |conn| sessions::had(conn, &session, &id))
+            .await
+    }
+
     async fn create(
         &self,
         key: &SessionKey,
         patch: SessionPatch,
         once: Option<Once>,
         now: Timestamp,
-    ) -> Result<(SessionRecord, bool), Error> {
+    ) -> Result<(SessionRecord, Made), Error> {
         let key = key.clone();
         self.database
             .write(move |tx| sessions::create(tx, &key, &patch, once.as_ref(), now))

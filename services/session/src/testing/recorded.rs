@@ -75,11 +75,12 @@ macro_rules! pass_on {
 pass_on! {
     sessions as Sessions {
         fn find(key: &SessionKey) -> Option<SessionRecord>;
+        fn had(session: &SessionRecord, id: &SessionId) -> bool;
         fn list(filter: SessionFilter) -> SessionPage;
         fn expired(now: Timestamp) -> Vec<SessionRecord>;
         fn look_up(lookup: Lookup) -> Vec<SessionRecord>;
         fn counts() -> Vec<(AgentId, i64)>;
-        fn create(key: &SessionKey, patch: SessionPatch, once: Option<Once>, now: Timestamp) -> (SessionRecord, bool);
+        fn create(key: &SessionKey, patch: SessionPatch, once: Option<Once>, now: Timestamp) -> (SessionRecord, Made);
         fn patch(key: &SessionKey, patch: SessionPatch, now: Timestamp) -> SessionRecord;
         fn fork(source: &SessionKey, key: &SessionKey, from: ForkFrom, patch: SessionPatch, once: Option<Once>, now: Timestamp) -> Forked;
         fn reset(key: &SessionKey, boundary: NewEntry, expected: Option<SessionId>, now: Timestamp) -> (SessionRecord, Entry);

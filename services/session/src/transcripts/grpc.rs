@@ -2,7 +2,7 @@
 
 use gatehouse_proto::session::v1 as proto;
 
-use super::{EntryExtra, HistoryQuery, NewEntry, Role};
+use super::{Entry, EntryExtra, HistoryQuery, NewEntry, Role};
 use crate::error::Error;
 use crate::id::{EntryId, SessionId};
 use crate::rows::{self, Wanted, blocks};
@@ -23,6 +23,8 @@ const PAGE_BYTES_MAX: i64 = 12 * 1024 * 1024;
 struct History {
     session: SessionRef,
     query: HistoryQuery,
+    /// Whether a cursor was given that is none.
+    is_lost: bool,
 }
 
 impl From<proto::GetChatHistoryRequest> for History {
@@ -35,15 +37,17 @@ impl From<proto::GetChatHistoryRequest> for History {
             cursor,
             max_bytes,
         } = request;
+        let after = cursor.as_deref().map(parse_cursor);
         let bytes_max = max_bytes.unwrap_or(PAGE_BYTES_DEFAULT).clamp(1, PAGE_BYTES_MAX);
         Self {
             session: SessionRef::new(session_key, agent_id),
             query: HistoryQuery {
                 limit: u32::try_from(limit.unwrap_or(PAGE_DEFAULT).clamp(1, 1000)).unwrap_or(1),
                 offset: u32::try_from(offset.unwrap_or(0)).unwrap_or(u32::MAX),
-                after: cursor.as_deref().and_then(parse_cursor),
+                after: after.clone().flatten(),
                 bytes_max: usize::try_from(bytes_max).unwrap_or(1),
             },
+            is_lost: after == Some(None),
         }
     }
 }
@@ -93,10 +97,14 @@ async fn page(
     viewer: &Viewer,
     history: History,
 ) -> Result<proto::GetChatHistoryResponse, Error> {
-    let History { session, query } = history;
+    let History {
+        session,
+        query,
+        is_lost,
+    } = history;
     let policy = engine.policy()?;
     let key = session.resolve(engine, viewer).await?;
-    let offset = query.offset;
+    let (offset, is_since) = (query.offset, query.after.is_some());
     if let Some(listener) = listener {
         engine.tell_missed(&key, &listener);
     }
@@ -107,37 +115,73 @@ async fn page(
     let session = page.session.as_ref();
     let live =
         live.filter(|live| session.is_some_and(|session| session.active_run.as_ref() == Some(&live.run)));
-    let rows = i64::try_from(page.entries.len()).unwrap_or(i64::MAX);
-    let newest = page.entries.last().map(|entry| entry.seq);
-    Ok(proto::GetChatHistoryResponse {
+    let live = live.map(|live| proto::InFlightRun {
+        run_id: live.run.to_string(),
+        text: live.text,
+        started_at: live.started_at.as_ms(),
+        seq: live.seq,
+    });
+    let links = engine.media().links();
+    let answer = proto::GetChatHistoryResponse {
         session_key: key.to_string(),
         session_id: session.map(|session| session.session_id.to_string()),
+        defaults: Some(sessions::defaults(&policy)),
+        ..proto::GetChatHistoryResponse::default()
+    };
+    if is_lost || !page.joins {
+        return Ok(proto::GetChatHistoryResponse {
+            reset: Some(proto::ChatReset {
+                kind: "reset".to_owned(),
+            }),
+            ..answer
+        });
+    }
+    let newest = page.entries.last().map(|entry| entry.seq);
+    let info = session.map(|session| rows::session(session, Some(&policy.agents), Wanted::ALL));
+    let cursor = session.map_or_else(String::new, |session| {
+        // An older page leaves the cursor at the newest row; every other one moves it to what it holds.
+        let seq = if offset == 0 || is_since {
+            newest.unwrap_or(session.last_seq)
+        } else {
+            session.last_seq
+        };
+        format!("{}:{seq}", session.session_id)
+    });
+    if is_since {
+        let row = |entry: &Entry| proto::ChatDeltaRow {
+            session_key: key.to_string(),
+            agent_id: key.agent().to_string(),
+            message: Some(rows::message(entry, links)),
+            message_id: entry.row.id.to_string(),
+            message_seq: entry.seq,
+        };
+        return Ok(proto::GetChatHistoryResponse {
+            delta: Some(proto::ChatDelta {
+                kind: "delta".to_owned(),
+                messages: page.entries.iter().map(row).collect(),
+                delta_cursor: cursor,
+                session_info: info,
+                in_flight_run: live,
+                pending_inputs: Some(proto::PendingInputs::default()),
+            }),
+            ..answer
+        });
+    }
+    let count = i64::try_from(page.entries.len()).unwrap_or(i64::MAX);
+    Ok(proto::GetChatHistoryResponse {
         messages: page
             .entries
             .iter()
-            .map(|entry| rows::message(entry, engine.media().links()))
+            .map(|entry| rows::message(entry, links))
             .collect(),
         has_more: page.has_more,
-        next_offset: page.has_more.then_some(i64::from(offset) + rows),
+        next_offset: page.has_more.then_some(i64::from(offset) + count),
         total_messages: session.map_or(0, |session| session.last_seq - session.first_seq + 1),
-        delta_cursor: session.map_or_else(String::new, |session| {
-            // An older page leaves the cursor at the newest row; an answer to a cursor moves it to what it holds.
-            let seq = if offset == 0 {
-                newest.unwrap_or(session.last_seq)
-            } else {
-                session.last_seq
-            };
-            format!("{}:{seq}", session.session_id)
-        }),
-        in_flight_run: live.map(|live| proto::InFlightRun {
-            run_id: live.run.to_string(),
-            text: live.text,
-            started_at: live.started_at.as_ms(),
-            seq: live.seq,
-        }),
-        session_info: session.map(|session| rows::session(session, Some(&policy.agents), Wanted::ALL)),
+        delta_cursor: cursor,
+        in_flight_run: live,
+        session_info: info,
         pending_inputs: Some(proto::PendingInputs::default()),
-        defaults: Some(sessions::defaults(&policy)),
+        ..answer
     })
 }
 
@@ -160,6 +204,7 @@ pub(crate) async fn inject(
     let key = SessionRef::new(session_key, agent_id)
         .resolve_to_act(engine, viewer)
         .await?;
+    engine.check_there(&key).await?;
     let text = match label.filter(|label| !label.trim().is_empty()) {
         Some(label) => format!("[{}]\n\n{message}", label.trim()),
         None => message,

@@ -185,7 +185,7 @@ pub(crate) struct HistoryQuery {
     pub(crate) limit: u32,
     /// Rows to skip from the newest.
     pub(crate) offset: u32,
-    /// Only what came after this row, if the transcript is still this one.
+    /// Only what came after this row, all of it, if the transcript is still this one.
     pub(crate) after: Option<(SessionId, i64)>,
     /// The most bytes of rows; the newest rows win. At least one row is answered.
     pub(crate) bytes_max: usize,
@@ -200,4 +200,6 @@ pub(crate) struct HistoryPage {
     pub(crate) entries: Vec<Entry>,
     /// Whether there are older rows.
     pub(crate) has_more: bool,
+    /// False: what came after the row that was named cannot be said within the bounds, or not at all.
+    pub(crate) joins: bool,
 }

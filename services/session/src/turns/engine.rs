@@ -313,6 +313,17 @@ impl Engine {
         .await
     }
 
+    /// Whether something can be added to a session: an agent's main session is always there.
+    ///
+    /// # Errors
+    /// When there is no such session, and when the store fails.
+    pub(crate) async fn check_there(&self, key: &SessionKey) -> Result<(), Error> {
+        if key.is_main() || self.stores().sessions.find(key).await?.is_some() {
+            return Ok(());
+        }
+        Err(Error::NoSession(key.clone()))
+    }
+
     /// Changes a session and says so. The change is begun when it is this one's turn in the session's order.
     ///
     /// # Errors

@@ -26,7 +26,7 @@ use crate::error::Error;
 use crate::id::{RunId, SessionId};
 use crate::key::SessionKey;
 use crate::media::Attachments;
-use crate::rows::text_of;
+use crate::rows::{self, text_of};
 use crate::sessions::SessionRef;
 use crate::thinking::Level;
 use crate::transcripts::NewEntry;
@@ -155,10 +155,10 @@ impl Message {
     ) -> Result<Submitted, Error> {
         let policy = engine.policy()?;
         let viewer = Viewer::behind(caller.as_ref());
-        if let Some(model) = &self.model {
-            policy.book.check(model)?;
-        }
         let key = self.session.resolve_to_act(engine, &viewer).await?;
+        if let Some(model) = &mut self.model {
+            *model = policy.book.named("/model", model, policy.agents.of(&key).ok())?;
+        }
         let Destination {
             key,
             queue,
@@ -375,8 +375,16 @@ async fn end(engine: &Engine, run: &RunId, key: &SessionKey) -> Result<proto::Ru
         None => None,
     };
     let text = answer
+        .as_ref()
         .map(|entry| text_of(&entry.row.content))
         .unwrap_or_default();
+    let session = engine.stores().sessions.find(key).await?;
+    let agent_meta = answer.zip(session).map(|(entry, session)| proto::RunAgentMeta {
+        session_id: session.session_id.to_string(),
+        provider: entry.row.extra.provider.clone(),
+        model: entry.row.extra.model.clone(),
+        usage: rows::usage(&entry.row),
+    });
     let summary = turn.error.clone().unwrap_or_else(|| match turn.state {
         TurnState::Done => "completed".to_owned(),
         TurnState::Queued | TurnState::Leased | TurnState::Running => "still running".to_owned(),
@@ -401,6 +409,7 @@ async fn end(engine: &Engine, run: &RunId, key: &SessionKey) -> Result<proto::Ru
             meta: Some(proto::RunMeta {
                 duration_ms,
                 stop_reason: turn.stop_reason.map(String::from),
+                agent_meta,
             }),
         }),
     })

@@ -43,5 +43,11 @@ pub(super) fn not_blank(text: String, attachments: &Attachments) -> Result<Strin
             problem: "is empty",
         });
     }
+    if text.contains('\0') {
+        return Err(Error::Field {
+            path: "/message",
+            problem: "must not contain null bytes",
+        });
+    }
     Ok(text)
 }

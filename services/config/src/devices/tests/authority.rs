@@ -15,7 +15,7 @@ use gatehouse_proto::device::v1::{
 use tonic::{Request, Status};
 
 use super::{
-    super::{DeviceGrpc, Files, Opened},
+    super::{DeviceGrpc, Files, Opened, Presence, rows::DeviceRow, wire},
     *,
 };
 use crate::configuration::{Configuration, sources_of, store_of};
@@ -47,7 +47,10 @@ async fn running() -> Running {
         Peer::lazy(&nobody.parse().unwrap(), &Secret::new("none")),
     );
     let running = Running {
-        grpc: DeviceGrpc::new(devices),
+        grpc: DeviceGrpc::new(
+            devices,
+            Presence::new(&Peer::lazy(&nobody.parse().unwrap(), &Secret::new("none"))),
+        ),
         events,
         _home: home,
     };
@@ -282,4 +285,49 @@ async fn what_is_told_of_pairing_says_which_device_it_is_and_what_that_can_do() 
     ];
     let expected = expected.map(|(name, device, scopes)| (name.to_owned(), id(device), scopes.to_owned()));
     assert_eq!(told, expected);
+}
+
+#[tokio::test]
+async fn a_device_that_was_just_paired_has_been_seen_and_whether_it_is_here_is_said_by_who_knows() {
+    let running = running().await;
+    let owner = Caller {
+        scopes: vec!["operator.admin".into()],
+        ..pairing()
+    };
+
+    let listed = running.grpc.list_devices(by(&owner, ListDevicesRequest {})).await;
+
+    let device = listed.unwrap().into_inner().paired.remove(0);
+    assert_eq!(device.last_seen_at_ms, Some(NOW.as_ms()));
+    assert_eq!(device.connected, None, "broadcast is away");
+    let whole = |connected: &[u8]| {
+        let here = connected.iter().map(|n| id(*n)).collect();
+        let device = DeviceRow {
+            id: id(ADMINS),
+            public_key: String::new(),
+            labels: Labels::default(),
+            label: None,
+            remote_ip: None,
+            user_id: None,
+            approved_via: String::new(),
+            created_at: NOW,
+            approved_at: NOW,
+            last_seen_at: None,
+        };
+        let roles = Vec::new();
+        wire::paired(manage::Whole { device, roles }, Some(&here)).connected
+    };
+    assert_eq!(whole(&[ADMINS, SMALL]), Some(true));
+    assert_eq!(whole(&[SMALL]), Some(false));
+    let unknown = running.approve("nobody", &owner).await.unwrap_err();
+    assert!(
+        unknown.message().starts_with("unknown requestId"),
+        "OpenClaw's command line looks for it: {unknown}"
+    );
+    let rename = |letters: usize| RenameDeviceRequest {
+        device_id: id(ADMINS),
+        label: "ü".repeat(letters),
+    };
+    assert!(running.grpc.rename_device(by(&owner, rename(64))).await.is_ok());
+    assert!(running.grpc.rename_device(by(&owner, rename(65))).await.is_err());
 }

@@ -136,6 +136,26 @@ async fn groups_are_ordered_renamed_and_forgotten_with_what_their_sessions_say()
         ..patch_of("main")
     };
     patched(&grpc, work).await.unwrap();
+    let listed = async || {
+        let request = Request::new(ListGroupsRequest {});
+        names(&grpc.list_groups(request).await.unwrap().into_inner().groups)
+    };
+    assert_eq!(listed().await, ["Work"], "what a session is put into is a group");
+    let (kind, reason) = refusal(grpc.put_groups(Request::new(put(&["Home"]))).await);
+    assert_eq!(
+        (kind, reason.as_deref()),
+        (Kind::Precondition, Some("group-in-use"))
+    );
+    assert_eq!(listed().await, ["Work"]);
+    let nobody = RenameGroupRequest {
+        name: "Nobody".into(),
+        to: "Somebody".into(),
+    };
+    let (kind, reason) = refusal(grpc.rename_group(Request::new(nobody)).await);
+    assert_eq!(
+        (kind, reason.as_deref()),
+        (Kind::NotFound, Some("group-not-found"))
+    );
 
     let groups = grpc
         .put_groups(Request::new(put(&["Home", "Work", "Home"])))
@@ -171,12 +191,7 @@ async fn groups_are_ordered_renamed_and_forgotten_with_what_their_sessions_say()
         .into_inner();
 
     assert_eq!(names(&groups.groups), ["Home"]);
-    let listed = grpc
-        .list_groups(Request::new(ListGroupsRequest {}))
-        .await
-        .unwrap()
-        .into_inner();
-    assert_eq!(names(&listed.groups), ["Home"]);
+    assert_eq!(listed().await, ["Home"]);
     assert!(patched(&grpc, patch_of("main")).await.unwrap().category.is_none());
 }
 

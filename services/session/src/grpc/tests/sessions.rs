@@ -239,3 +239,110 @@ async fn lists_show_agents_and_pages_of_sessions() {
     assert_eq!((listen.subscribed, listen.key.as_str()), (true, "agent:main:s1"));
     assert_eq!(listen.approval_replay.unwrap().session_key, "agent:main:s1");
 }
+
+#[tokio::test]
+async fn a_session_that_is_there_takes_over_what_a_request_for_a_new_one_sets() {
+    let bench = Bench::new().await;
+    let running = bench.run(
+        r#"{"agents":{"defaults":{"model":"p/m"}},"models":{"providers":{"p":{"models":[{"id":"m"},{"id":"deep","reasoning":true}]}}}}"#,
+    );
+    let grpc = grpc(&running);
+    let create = async |request: CreateSessionRequest| {
+        let key = Some("ex".to_owned());
+        let request = CreateSessionRequest { key, ..request };
+        grpc.create_session(Request::new(request)).await
+    };
+    let entry =
+        |made: Result<Response<CreateSessionResponse>, Status>| made.unwrap().into_inner().entry.unwrap();
+    let first = entry(create(CreateSessionRequest::default()).await);
+    let all = || CreateSessionRequest {
+        label: Some("Home".into()),
+        model: Some("deep".into()),
+        thinking_level: Some("high".into()),
+        category: Some("Work".into()),
+        display_name: Some("Shown".into()),
+        idempotency_key: Some("k".into()),
+        ..CreateSessionRequest::default()
+    };
+
+    let set = entry(create(all()).await);
+
+    assert_eq!(set.session_id, first.session_id);
+    assert_eq!(
+        (
+            set.label.as_deref(),
+            set.model.as_deref(),
+            set.thinking_level.as_deref(),
+            set.category.as_deref()
+        ),
+        (Some("Home"), Some("deep"), Some("high"), Some("Work"))
+    );
+    assert_eq!(
+        set.display_name, first.display_name,
+        "a name to show is a new session's"
+    );
+    // A repeat says nothing new, and undoes nothing that was said since.
+    let renamed = PatchSessionRequest {
+        key: "ex".into(),
+        label: Some("Elsewhere".into()),
+        ..PatchSessionRequest::default()
+    };
+    grpc.patch_session(Request::new(renamed)).await.unwrap();
+    assert_eq!(entry(create(all()).await).label.as_deref(), Some("Elsewhere"));
+    let wrong = CreateSessionRequest {
+        label: Some("Office".into()),
+        model: Some("nothing".into()),
+        ..CreateSessionRequest::default()
+    };
+    assert_eq!(refusal(create(wrong).await).0, Kind::Invalid);
+    assert_eq!(
+        entry(create(CreateSessionRequest::default()).await)
+            .label
+            .as_deref(),
+        Some("Elsewhere")
+    );
+}
+
+#[tokio::test]
+async fn a_row_is_added_to_a_session_that_there_is_and_a_misspelt_key_makes_none() {
+    let bench = Bench::new().await;
+    let running = bench.run("{}");
+    let grpc = grpc(&running);
+    let inject = async |key: &str| {
+        let request = InjectChatRequest {
+            session_key: key.into(),
+            message: "x".into(),
+            ..InjectChatRequest::default()
+        };
+        grpc.inject_chat(Request::new(request)).await
+    };
+
+    inject("main").await.unwrap();
+    let (kind, reason) = refusal(inject("mian").await);
+    assert_eq!(
+        (kind, reason.as_deref()),
+        (Kind::NotFound, Some("session-not-found"))
+    );
+    let list = grpc
+        .list_sessions(Request::new(ListSessionsRequest::default()))
+        .await;
+    assert_eq!(list.unwrap().into_inner().count, 1);
+}
+
+#[tokio::test]
+async fn names_are_bounded_in_letters_and_not_in_bytes() {
+    let bench = Bench::new().await;
+    let running = bench.run("{}");
+    let grpc = grpc(&running);
+    let label = async |letters: usize| {
+        let request = PatchSessionRequest {
+            key: "main".into(),
+            label: Some("ü".repeat(letters)),
+            ..PatchSessionRequest::default()
+        };
+        grpc.patch_session(Request::new(request)).await
+    };
+
+    label(512).await.unwrap();
+    assert_eq!(refusal(label(513).await).0, Kind::Invalid);
+}

@@ -8,7 +8,7 @@ use crate::policy::Policy;
 use crate::viewer::Viewer;
 
 /// The session that a job runs in, when somebody named it.
-fn session_of(job: &Job, policy: &Policy) -> Option<SessionKey> {
+pub(super) fn session_of(job: &Job, policy: &Policy) -> Option<SessionKey> {
     let named = match &job.spec.session_target {
         SessionTarget::Session(key) => key,
         SessionTarget::Current => job.spec.session_key.as_ref()?,

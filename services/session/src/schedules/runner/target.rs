@@ -13,7 +13,7 @@ const NO_RECIPIENT: &str = "delivery.to is needed: the chat that spoke last is o
 
 impl Runner {
     /// Where the answer goes: decided before the turn begins. An answer that is to go nowhere has no target and no problem.
-    pub(super) async fn target(
+    pub(in crate::schedules) async fn target(
         &self,
         job: &Job,
         agent: &AgentId,

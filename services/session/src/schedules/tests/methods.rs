@@ -111,10 +111,12 @@ async fn a_change_is_merged_into_what_is_there_and_refused_when_it_was_changed_m
     let stale = update(r#"{"name":"y"}"#, Some(&job.config_revision))
         .await
         .unwrap_err();
-    assert_eq!(
-        Failure::from_status(&stale).reason.as_deref(),
-        Some("job-changed")
-    );
+    let stale = Failure::from_status(&stale);
+    assert_eq!(stale.reason.as_deref(), Some("job-changed"));
+    let told = |name: &str| stale.details.get(name).map(String::as_str);
+    assert_eq!(told("code"), Some("CRON_JOB_CHANGED"), "clients look at it again");
+    assert_eq!(told("expectedConfigRevision"), Some(&*job.config_revision));
+    assert_eq!(told("actualConfigRevision"), Some(&*changed.config_revision));
     let off = update(r#"{"enabled":false,"description":null}"#, None)
         .await
         .unwrap();
@@ -250,4 +252,67 @@ async fn a_list_shows_the_jobs_of_one_session_when_that_is_asked_for() {
     let alone = list(None, Some("main")).await.unwrap_err();
     let path = Failure::from_status(&alone).path.map(|path| path.to_string());
     assert_eq!(path.as_deref(), Some("/sessionAgentId"));
+}
+
+#[tokio::test]
+async fn a_list_says_where_the_answers_of_its_jobs_would_go() {
+    let on = Scheduled::with(
+        r#"{"channelAccounts": {"telegram": {"default": "work", "enabled": {"work": true}}}}"#,
+    )
+    .await;
+    let of = |delivery: &str| AddCronJobRequest {
+        delivery: Some(delivery.to_owned()),
+        ..turn(HOURLY)
+    };
+    let last = on.add(turn(HOURLY)).await.id;
+    let none = on.add(of(r#"{"mode":"none"}"#)).await.id;
+    let named = on
+        .add(of(r#"{"mode":"announce","channel":"telegram","to":"7"}"#))
+        .await
+        .id;
+    let wrong = on
+        .add(of(r#"{"mode":"announce","channel":"slack","to":"C1"}"#))
+        .await
+        .id;
+    let posted = on
+        .add(of(r#"{"mode":"webhook","to":"https://example.org/x"}"#))
+        .await
+        .id;
+    let listed = async |include: Option<bool>| {
+        let request = ListCronJobsRequest {
+            include_delivery_previews: include,
+            ..ListCronJobsRequest::default()
+        };
+        let answer = on.grpc.list_cron_jobs(Request::new(request)).await.unwrap();
+        answer.into_inner().delivery_previews
+    };
+
+    let previews = listed(None).await;
+    let label = |id: &String| previews.get(id).unwrap().label.as_str();
+    let detail = |id: &String| previews.get(id).unwrap().detail.as_str();
+    assert_eq!(label(&last), "announce -> last");
+    assert!(
+        detail(&last).starts_with("last -> no route, will fail-closed: "),
+        "{}",
+        detail(&last)
+    );
+    assert_eq!(label(&none), "not requested");
+    assert_eq!(
+        (label(&named), detail(&named)),
+        ("announce -> telegram:7", "explicit")
+    );
+    assert_eq!(label(&wrong), "announce -> slack:C1");
+    assert!(
+        detail(&wrong).contains("slack is not set up"),
+        "{}",
+        detail(&wrong)
+    );
+    assert_eq!(label(&posted), "webhook:https://example.org/x");
+    assert!(listed(Some(false)).await.is_empty());
+
+    on.chat_speaks("bob").await;
+    let previews = listed(None).await;
+    let preview = previews.get(&last).unwrap();
+    assert!(preview.label.ends_with(":bob"), "{preview:?}");
+    assert_eq!(preview.detail, "resolved from last, main session");
 }

@@ -290,8 +290,9 @@ async fn the_event_of_a_reminder_is_said_in_the_main_session_and_the_job_is_gone
     on.see("finished").await;
 
     assert_eq!(on.waiting().await, ["bob: Your tea is ready."]);
+    let id = job.id;
     let gone = GetCronJobRequest {
-        id: Some(job.id),
+        id: Some(id.clone()),
         job_id: None,
     };
     let failure = Failure::from_status(&on.grpc.get_cron_job(Request::new(gone)).await.unwrap_err());
@@ -299,6 +300,21 @@ async fn the_event_of_a_reminder_is_said_in_the_main_session_and_the_job_is_gone
         (failure.kind, failure.reason.as_deref()),
         (Kind::NotFound, Some("CRON_JOB_NOT_FOUND"))
     );
+    let code = failure.details.get("code").map(String::as_str);
+    assert_eq!(code, Some("CRON_JOB_NOT_FOUND"), "where clients look for it");
+    assert!(failure.message.starts_with(&format!("cron job not found: {id}")));
+    let runs = |id: &str| ListCronRunsRequest {
+        id: Some(id.to_owned()),
+        ..ListCronRunsRequest::default()
+    };
+    let kept = on.grpc.list_cron_runs(Request::new(runs(&id))).await.unwrap();
+    assert_eq!(kept.into_inner().total, 1, "runs outlive their job");
+    let none = on
+        .grpc
+        .list_cron_runs(Request::new(runs("nobody")))
+        .await
+        .unwrap_err();
+    assert_eq!(Failure::from_status(&none).kind, Kind::NotFound);
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use gatehouse_core::{Caller, Failure, Kind};
 use gatehouse_proto::session::v1 as proto;
 
 use super::super::settings::SettingChanges;
-use super::super::{SessionPatch, SessionRecord};
+use super::super::{Made, SessionPatch, SessionRecord};
 use super::entry;
 use super::request::Create;
 use crate::agents::ModelName;
@@ -33,10 +33,10 @@ pub(crate) async fn create(
     } = Create::try_from(request)?;
     let policy = engine.policy()?;
     let viewer = Viewer::behind(caller.as_ref());
-    if let Some(Some(model)) = &patch.model {
-        policy.book.check(model)?;
-    }
     let key = session.resolve_to_act(engine, &viewer).await?;
+    if let Some(Some(model)) = &mut patch.model {
+        *model = policy.book.named("/model", model, policy.agents.of(&key).ok())?;
+    }
     if let Some(Some(level)) = &mut patch.thinking_level {
         let model = patch.model.as_ref().and_then(Option::as_ref);
         *level = policy.level("/thinkingLevel", level.as_str(), &key, model)?;
@@ -70,8 +70,12 @@ pub(crate) async fn create(
         None => {
             engine
                 .change(key.clone(), "create", async {
-                    let (session, _is_new) = sessions.create(&key, patch, once, now).await?;
+                    let adopted = adopts(&patch);
+                    let (mut session, made) = sessions.create(&key, patch, once, now).await?;
                     viewer.check(&session)?; // somebody else may have begun it since it was looked for
+                    if made == Made::Found && adopted != SessionPatch::default() {
+                        session = sessions.patch(&key, adopted, now).await?;
+                    }
                     Ok((session.clone(), Some(session)))
                 })
                 .await?
@@ -107,6 +111,17 @@ pub(crate) async fn create(
             },
         },
     )
+}
+
+/// What a session that is there already is set to by a request for a new one. A name to show and a parent are of new sessions alone.
+fn adopts(patch: &SessionPatch) -> SessionPatch {
+    SessionPatch {
+        label: patch.label.clone(),
+        model: patch.model.clone(),
+        thinking_level: patch.thinking_level.clone(),
+        category: patch.category.clone(),
+        ..SessionPatch::default()
+    }
 }
 
 /// What a session is set to that is like another one.

@@ -25,6 +25,9 @@ const PAGE_DEFAULT: i64 = 100;
 /// Rows of a page at most: the contract's figure.
 const PAGE_MAX: i64 = 10_000;
 
+/// Characters of a name: OpenClaw's figure. The contract bounds its bytes, of which a character has up to four.
+const NAME_CHARS_MAX: usize = 512;
+
 /// What is shown as a name in lists is one line of text.
 ///
 /// # Errors
@@ -32,6 +35,9 @@ const PAGE_MAX: i64 = 10_000;
 pub(super) fn one_line(path: &'static str, name: Option<&str>) -> Result<(), Error> {
     if name.is_some_and(|name| name.contains(char::is_control)) {
         return Err(field(path, "holds a line break or another control character"));
+    }
+    if name.is_some_and(|name| name.chars().count() > NAME_CHARS_MAX) {
+        return Err(field(path, "has more than 512 characters"));
     }
     Ok(())
 }
@@ -261,7 +267,7 @@ impl TryFrom<proto::CreateSessionRequest> for Create {
             user: None,
             label: label.map(Some),
             display_name: display_name.map(Some),
-            model: model.map(ModelName::try_from).transpose()?.map(Some),
+            model: model.map(|name| Some(ModelName::known(name))),
             thinking_level: thinking_level.map(|word| Some(Level::known(word))),
             category: category.map(Some),
             ..SessionPatch::default()
@@ -355,7 +361,7 @@ impl TryFrom<proto::PatchSessionRequest> for Patch {
             user: None, // it stays whose it is
             label: nulls.change("label", label),
             display_name: nulls.change("displayName", display_name),
-            model: nulls.change("model", model.map(ModelName::try_from).transpose()?),
+            model: nulls.change("model", model.map(ModelName::known)),
             thinking_level: nulls.change("thinkingLevel", thinking_level.map(Level::known)),
             queue_mode: nulls.change("queueMode", queue_mode.map(QueueMode::try_from).transpose()?),
             archived: nulls.flag("archived", archived),

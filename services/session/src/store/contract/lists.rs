@@ -103,12 +103,12 @@ pub(super) async fn a_label_is_unique(store: &Stores) {
         ..SessionPatch::default()
     };
     store.sessions.create(&key("a"), named(), None, T0).await.unwrap();
-    let (again, is_new) = store
+    let (again, made) = store
         .sessions
         .create(&key("a"), SessionPatch::default(), None, T0)
         .await
         .unwrap();
-    assert!(!is_new && again.label.as_deref() == Some("Home"));
+    assert!(made == Made::Found && again.label.as_deref() == Some("Home"));
 
     assert!(matches!(
         store.sessions.create(&key("b"), named(), None, T0).await,

@@ -156,12 +156,14 @@ pub(super) fn answer(
 fn place(conn: &Connection, admission: &Admission) -> Result<(i64, Option<Target>), Error> {
     let Admission { key, seed, now, .. } = admission;
     let existing = sessions::find(conn, key)?;
-    if let Some(expected) = &admission.expected_session
-        && existing
-            .as_ref()
-            .is_none_or(|session| session.session_id != *expected)
-    {
-        return Err(Error::SessionMoved(key.clone()));
+    if let Some(expected) = &admission.expected_session {
+        let is_of_it = match &existing {
+            Some(session) => sessions::had(conn, session, expected)?,
+            None => false,
+        };
+        if !is_of_it {
+            return Err(Error::SessionMoved(key.clone()));
+        }
     }
     if let Some(session) = &existing {
         admission.viewer.check(session)?;

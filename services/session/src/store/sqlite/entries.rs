@@ -12,8 +12,6 @@ use crate::error::Error;
 use crate::id::{EntryId, RunId};
 use crate::key::SessionKey;
 
-/// Rows of one answer to a cursor, whatever the caller's limit: a hole would be worse than a long page.
-const DELTA_ROWS_MAX: i64 = 1000;
 /// Characters of the newest message that lists show: the contract's bound.
 const PREVIEW_CHARS: usize = 240;
 /// Characters of a title taken from the first message.
@@ -128,32 +126,33 @@ pub(super) fn history(
             session: None,
             entries: Vec::new(),
             has_more: false,
+            joins: query.after.is_none(),
         });
     };
     let session = by_id(&snapshot, id)?;
-    let after = query
-        .after
-        .as_ref()
-        .filter(|(id, _)| *id == session.session_id)
-        .map(|(_, seq)| *seq);
-    let page = match after {
-        Some(seq) => {
-            let entries = newer(&snapshot, id, seq.max(session.first_seq - 1), query.bytes_max)?;
-            HistoryPage {
-                session: Some(session),
-                entries,
-                has_more: false,
-            }
+    let page = if let Some((transcript, seq)) = &query.after {
+        let is_of_it =
+            *transcript == session.session_id && (session.first_seq - 1..=session.last_seq).contains(seq);
+        let entries = if is_of_it {
+            newer(&snapshot, id, *seq, query)?
+        } else {
+            None
+        };
+        HistoryPage {
+            session: Some(session),
+            joins: entries.is_some(),
+            entries: entries.unwrap_or_default(),
+            has_more: false,
         }
-        None => {
-            let last = session.last_seq - i64::from(query.offset);
-            let entries = older(&snapshot, id, session.first_seq, last, query)?;
-            let has_more = entries.first().is_some_and(|entry| entry.seq > session.first_seq);
-            HistoryPage {
-                session: Some(session),
-                entries,
-                has_more,
-            }
+    } else {
+        let last = session.last_seq - i64::from(query.offset);
+        let entries = older(&snapshot, id, session.first_seq, last, query)?;
+        let has_more = entries.first().is_some_and(|entry| entry.seq > session.first_seq);
+        HistoryPage {
+            session: Some(session),
+            entries,
+            has_more,
+            joins: true,
         }
     };
     Ok(page)
@@ -178,14 +177,26 @@ fn older(
     Ok(entries)
 }
 
-/// The rows that follow, oldest first: a client that asks again gets the rest.
-fn newer(conn: &Connection, session: i64, after: i64, bytes_max: usize) -> Result<Vec<Entry>, Error> {
+/// The rows that follow, oldest first. `None`: they are more than the bounds allow, and a part of them would leave a hole.
+fn newer(
+    conn: &Connection,
+    session: i64,
+    after: i64,
+    query: &HistoryQuery,
+) -> Result<Option<Vec<Entry>>, Error> {
     let mut statement =
         conn.prepare_cached("SELECT * FROM entries WHERE session = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3")?;
-    bounded(
-        statement.query_map(params![session, after, DELTA_ROWS_MAX], entry)?,
-        bytes_max,
-    )
+    let rows = statement.query_map(params![session, after, i64::from(query.limit) + 1], entry)?;
+    let (mut entries, mut bytes) = (Vec::new(), 0);
+    for entry in rows {
+        let entry = entry?;
+        bytes += entry.row.content.len();
+        entries.push(entry);
+        if bytes > query.bytes_max || entries.len() > usize::try_from(query.limit).unwrap_or(usize::MAX) {
+            return Ok(None);
+        }
+    }
+    Ok(Some(entries))
 }
 
 fn bounded(

@@ -7,6 +7,9 @@ use crate::error::Error;
 use crate::key::SessionKey;
 use crate::viewer::Viewer;
 
+/// Groups in the list: the contract's bound.
+const GROUPS_MAX: u32 = 200;
+
 pub(super) fn groups(conn: &Connection) -> Result<GroupsOf, Error> {
     let of = |kind: &str| -> Result<Vec<String>, Error> {
         let mut statement =
@@ -40,6 +43,11 @@ pub(super) fn change(
     let mut groups = groups(conn)?;
     let moved = match change {
         GroupChange::Put(GroupsOf { names, sections }) => {
+            for gone in groups.names.iter().filter(|name| !names.contains(name)) {
+                if has_members(conn, viewer, gone)? {
+                    return Err(Error::GroupInUse(gone.clone()));
+                }
+            }
             groups.names = names;
             if !sections.is_empty() {
                 groups.sections = sections;
@@ -47,6 +55,9 @@ pub(super) fn change(
             Vec::new()
         }
         GroupChange::Rename { name, to } => {
+            if !groups.names.contains(&name) && !has_members(conn, viewer, &name)? {
+                return Err(Error::NoGroup(name));
+            }
             let exists = groups.names.contains(&to);
             groups.names.retain(|known| !exists || *known != name);
             for names in [&mut groups.names, &mut groups.sections] {
@@ -66,6 +77,25 @@ pub(super) fn change(
     put(conn, "group", &groups.names)?;
     put(conn, "section", &groups.sections)?;
     Ok((self::groups(conn)?, moved))
+}
+
+/// Whether a group holds a session that somebody may see.
+fn has_members(conn: &Connection, viewer: &Viewer, group: &str) -> Result<bool, Error> {
+    let mut statement = conn.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM sessions WHERE category = ?1 AND (?2 OR user IS NULL OR user = ?3))",
+    )?;
+    Ok(statement.query_row(params![group, viewer.sees_all(), viewer.user()], |row| row.get(0))?)
+}
+
+/// Lists a group that a session is put into, at the end, where there is room for one more.
+pub(super) fn list(conn: &Connection, group: &str) -> Result<(), Error> {
+    conn.prepare_cached(
+        "INSERT INTO session_groups (kind, position, name)
+         SELECT 'group', coalesce(max(position) + 1, 0), ?1 FROM session_groups WHERE kind = 'group' HAVING count(*) < ?2
+         ON CONFLICT DO NOTHING",
+    )?
+    .execute(params![group, GROUPS_MAX])?;
+    Ok(())
 }
 
 /// Puts the sessions of a group into another one, or into none. Those that somebody may not see stay where they are.

@@ -320,4 +320,19 @@ CREATE UNIQUE INDEX node_invocations_by_asker
 ALTER TABLE sessions ADD COLUMN begun_at INTEGER;
 ALTER TABLE sessions ADD COLUMN talked_at INTEGER;
 ",
+    r"
+-- The ids of the transcripts that were a session's before the one that is: clients name what they look at by them, and do not all hear of
+-- a reset. A transcript that ended under an earlier version is in no row.
+CREATE TABLE former_transcripts (
+    session_id TEXT PRIMARY KEY,
+    session INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX former_transcripts_of ON former_transcripts (session);
+CREATE TRIGGER transcript_ended AFTER UPDATE OF session_id ON sessions WHEN old.session_id <> new.session_id BEGIN
+    INSERT OR REPLACE INTO former_transcripts (session_id, session) VALUES (old.session_id, old.id);
+END;
+CREATE TRIGGER transcripts_of_forgotten AFTER DELETE ON sessions BEGIN
+    DELETE FROM former_transcripts WHERE session = old.id;
+END;
+",
 ];

@@ -3,8 +3,9 @@
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, named_params, params};
 
-use super::super::{Change, Entry, NewEntry, Once, Seed, SessionKind, SessionPatch, SessionRecord};
+use super::super::{Change, Entry, Made, NewEntry, Once, Seed, SessionKind, SessionPatch, SessionRecord};
 use super::entries;
+use super::groups;
 use super::rows::open_turns;
 pub(super) use super::rows::{COLUMNS, by_id, find, id_of, record};
 use crate::agents::ModelName;
@@ -61,12 +62,13 @@ pub(super) fn create(
     patch: &SessionPatch,
     once: Option<&Once>,
     now: Timestamp,
-) -> Result<(SessionRecord, bool), Error> {
-    if let Some(once) = once {
-        claim_key(conn, once, now)?;
-    }
+) -> Result<(SessionRecord, Made), Error> {
+    let is_known = match once {
+        Some(once) => claim_key(conn, once, now)?,
+        None => false,
+    };
     if let Some(record) = find(conn, key)? {
-        return Ok((record, false));
+        return Ok((record, if is_known { Made::Again } else { Made::Found }));
     }
     let seed = Seed {
         user: patch.user.clone(),
@@ -74,24 +76,24 @@ pub(super) fn create(
     };
     let id = ensure(conn, key, &seed, now)?;
     apply(conn, id, patch, now)?;
-    Ok((by_id(conn, id)?, true))
+    Ok((by_id(conn, id)?, Made::New))
 }
 
-/// Keeps an idempotency key. One that was used with another request is refused.
-pub(super) fn claim_key(conn: &Connection, once: &Once, now: Timestamp) -> Result<(), Error> {
+/// Keeps an idempotency key, and says whether it was known. One that was used with another request is refused.
+pub(super) fn claim_key(conn: &Connection, once: &Once, now: Timestamp) -> Result<bool, Error> {
     let known: Option<Vec<u8>> = conn
         .prepare_cached("SELECT fingerprint FROM requests WHERE idempotency_key = ?1")?
         .query_row([&once.key], |row| row.get(0))
         .optional()?;
     match known {
         Some(known) if known != once.fingerprint => Err(Error::RequestConflict),
-        Some(_) => Ok(()),
+        Some(_) => Ok(true),
         None => {
             conn.prepare_cached(
                 "INSERT INTO requests (idempotency_key, fingerprint, created_at) VALUES (?1, ?2, ?3)",
             )?
             .execute(params![once.key, once.fingerprint, now])?;
-            Ok(())
+            Ok(false)
         }
     }
 }
@@ -170,6 +172,9 @@ pub(super) fn apply(conn: &Connection, id: i64, patch: &SessionPatch, now: Times
         let text = serde_json::to_string(&settings).map_err(|_| Error::Unreadable("settings"))?;
         changes_of_settings = Some(Value::Text(text));
     }
+    if let Some(Some(group)) = category {
+        groups::list(conn, group)?;
+    }
     let changes = [
         ("label", text(label, String::as_str)),
         ("display_name", text(display_name, String::as_str)),
@@ -210,6 +215,20 @@ pub(super) fn apply(conn: &Connection, id: i64, patch: &SessionPatch, now: Times
             .execute([now, Timestamp::from_ms(id)])?;
     }
     Ok(())
+}
+
+/// Whether this is or was a transcript of the session.
+pub(super) fn had(conn: &Connection, session: &SessionRecord, id: &SessionId) -> Result<bool, Error> {
+    if session.session_id == *id {
+        return Ok(true);
+    }
+    let key: Option<String> = conn
+        .prepare_cached(
+            "SELECT s.key FROM former_transcripts t JOIN sessions s ON s.id = t.session WHERE t.session_id = ?1",
+        )?
+        .query_row([id.as_str()], |row| row.get(0))
+        .optional()?;
+    Ok(key.as_deref() == Some(session.key.as_str()))
 }
 
 pub(super) fn reset(
