@@ -70,8 +70,8 @@ impl Grpc {
         let rows = self.seen_runs(viewer, rows).await?;
         if let Some(id) = asked.filter(|_| rows.is_empty()) {
             // Runs outlive their job, so a list that holds some needs no job.
-            let job = self.find(&id).await?;
-            if !self.sees(viewer, &job, &self.0.engine().policy()?).await? {
+            let (job, policy) = (self.find(&id).await?, self.0.engine().policy()?);
+            if !self.sees(viewer, &job, &policy).await? {
                 return Err(Error::NoJob(id.to_string()));
             }
         }
