@@ -8,6 +8,7 @@ pub(super) mod fitting;
 pub(super) mod hook;
 pub(super) mod last;
 pub(super) mod letters;
+pub(super) mod nulls;
 pub(super) mod outbound;
 pub(super) mod silence;
 pub(super) mod socket;

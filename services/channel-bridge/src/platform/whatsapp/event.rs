@@ -29,8 +29,8 @@ pub(super) struct Change {
 #[serde(default)]
 pub(super) struct Value {
     pub(super) metadata: Metadata,
-    pub(super) contacts: Vec<Contact>,
-    /// Each read by itself: one that is not understood holds up no other.
+    /// Each read by itself, as what follows: one that is not understood holds up no other.
+    pub(super) contacts: Vec<serde_json::Value>,
     pub(super) messages: Vec<serde_json::Value>,
     pub(super) statuses: Vec<serde_json::Value>,
 }

@@ -1,13 +1,12 @@
 //! Requests that Meta makes: once to see whether the address is ours, then signed posts. The signature is over the body as it came.
 
 use gatehouse_core::Secret;
-use serde::Deserialize;
 use url::form_urlencoded;
 
 use super::{
     api::Api,
     config::WhatsappConfig,
-    event::{Message, Post, Status, Value},
+    event::{Contact, Message, Post, Status, Value},
     inbound::{hear, remark},
     refusal,
 };
@@ -15,7 +14,10 @@ use crate::{
     account::progress::Topic,
     adapter::{HttpAnswer, HttpHead, HttpRequest, InboundMessage, InboundSink, ReceiveError, Remark, Report},
     id::Address,
-    platform::web::hook::{BODY_BYTES_MAX, is_signed, later, refuse},
+    platform::web::{
+        hook::{BODY_BYTES_MAX, is_signed, later, refuse},
+        nulls,
+    },
 };
 
 const SIGNATURE: &str = "x-hub-signature-256";
@@ -96,7 +98,7 @@ pub(super) fn read(config: &WhatsappConfig, request: &HttpRequest) -> Result<Sai
     }
     let changes = post.entry.into_iter().flat_map(|entry| entry.changes);
     for change in changes.filter(|change| change.field == "messages") {
-        let value = match Value::deserialize(change.value) {
+        let value: Value = match nulls::read(&change.value) {
             Ok(value) => value,
             Err(error) => {
                 tracing::warn!(%error, "a change of WhatsApp is not understood and left out");
@@ -108,18 +110,24 @@ pub(super) fn read(config: &WhatsappConfig, request: &HttpRequest) -> Result<Sai
             tracing::debug!("a post of WhatsApp is about another number");
             continue;
         }
-        for message in value.messages {
-            match Message::deserialize(message) {
+        // One that is not understood keeps its place: the only other one is not the only one.
+        let contacts: Vec<Contact> = value
+            .contacts
+            .iter()
+            .map(|contact| nulls::read(contact).unwrap_or_default())
+            .collect();
+        for message in &value.messages {
+            match nulls::read::<Message>(message) {
                 Ok(message) => {
-                    said.remarks.extend(remark(&message, &value.contacts));
-                    said.messages.extend(hear(&message, &value.contacts));
+                    said.remarks.extend(remark(&message, &contacts));
+                    said.messages.extend(hear(&message, &contacts));
                 }
                 Err(error) => tracing::warn!(%error, "a message of WhatsApp is not understood and left out"),
             }
         }
-        let statuses = value.statuses.into_iter();
+        let statuses = value.statuses.iter();
         said.statuses
-            .extend(statuses.filter_map(|status| Status::deserialize(status).ok()));
+            .extend(statuses.filter_map(|status| nulls::read::<Status>(status).ok()));
     }
     Ok(said)
 }

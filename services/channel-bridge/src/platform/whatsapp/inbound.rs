@@ -55,7 +55,17 @@ fn heard(
         let person = contact.user_id.is_some() && contact.user_id == message.from_user_id;
         phone || person
     });
-    let contact = known.or_else(|| contacts.first().filter(|_| contacts.len() == 1));
+    // One that is somebody else's says nothing of who wrote.
+    let differs = |one: &Option<String>, other: &Option<String>| {
+        filled(one)
+            .zip(filled(other))
+            .is_some_and(|(one, other)| one != other)
+    };
+    let is_other = |contact: &Contact| {
+        differs(&contact.wa_id, &message.from) || differs(&contact.user_id, &message.from_user_id)
+    };
+    let only = contacts.first().filter(|_| contacts.len() == 1);
+    let contact = known.or_else(|| only.filter(|contact| !is_other(contact)));
     let phone = filled(&message.from);
     let phone = phone.or_else(|| contact.and_then(|contact| filled(&contact.wa_id)));
     let person = filled(&message.from_user_id);

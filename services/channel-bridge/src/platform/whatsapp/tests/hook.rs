@@ -239,3 +239,35 @@ async fn a_reaction_comes_along_with_what_is_said_next() {
     );
     scene.bench.stop().await;
 }
+
+#[tokio::test]
+async fn a_contact_of_somebody_else_says_nothing_of_who_wrote_and_an_odd_one_loses_nothing() {
+    let scene = Scene::start().await;
+    let other = json!({"contacts": [{"profile": {"name": "Eve"}, "wa_id": "4966600", "user_id": "DE.eve"}]});
+    let mut odd = text(ANNA, "wamid.2", "two");
+    odd["context"] = Value::Null;
+    odd["contacts"] = Value::Null;
+
+    scene
+        .posts(&post(ANNA, &[text(ANNA, "wamid.1", "one")], other))
+        .await;
+    for contacts in [json!([{"profile": null, "wa_id": ANNA}]), json!([7]), Value::Null] {
+        odd["id"] = json!(format!("wamid.{contacts}"));
+        let body = post(ANNA, std::slice::from_ref(&odd), json!({"contacts": contacts}));
+        assert_eq!(scene.posts(&body).await.status, 200);
+    }
+
+    assert_eq!(scene.bench.heard.texts(), ["one", "two", "two", "two"]);
+    let heard = scene.bench.heard.messages.lock().unwrap().clone();
+    for heard in heard {
+        let who = (heard.sender_id.as_str(), heard.chat_id.as_str());
+        assert_eq!((who, heard.sender_name.as_deref()), ((ANNA, ANNA), None));
+        assert!(
+            !heard
+                .sender_aliases
+                .iter()
+                .any(|alias| alias.as_str().contains("eve"))
+        );
+    }
+    scene.bench.stop().await;
+}
