@@ -182,8 +182,10 @@ impl Talk {
 
     fn hear(&mut self, line: &Line, now: Instant) -> Option<Event> {
         let answered = self.questions.on(line);
+        let oldest = self.sayings.iter().filter_map(Saying::question).min();
+        let answers = (answered, oldest);
         for saying in std::mem::take(&mut self.sayings) {
-            let outcome = saying.on(line, answered, &self.session, &mut self.questions, now);
+            let outcome = saying.on(line, answers, &self.session, &mut self.questions, now);
             self.settle(outcome);
         }
         self.session.on(line, now)

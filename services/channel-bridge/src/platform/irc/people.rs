@@ -8,7 +8,7 @@ use super::line::{Line, Source};
 use crate::adapter::Case;
 
 /// Services of networks, by the nick under which they speak. Nobody talks with them, and to answer one is to talk to a machine.
-const SERVICES: [&str; 24] = [
+const SERVICES: [&str; 21] = [
     "nickserv",
     "chanserv",
     "memoserv",
@@ -25,14 +25,11 @@ const SERVICES: [&str; 24] = [
     "gameserv",
     "rootserv",
     "limitserv",
-    "alis",
-    "global",
     "histserv",
     "bouncerserv",
     "proxyscan",
     "floodserv",
     "seenserv",
-    "services",
 ];
 /// Nicks that are a service only under the network's own host, because people have them elsewhere.
 const SERVICES_AT: [(&str, &str); 3] = [
@@ -40,6 +37,8 @@ const SERVICES_AT: [(&str, &str); 3] = [
     ("l", "lightweight.quakenet.org"),
     ("x", "undernet.org"),
 ];
+/// Nicks that are a service only where its user name says so as well: words that people choose, too.
+const WORDS: [&str; 3] = ["alis", "global", "services"];
 /// People that are remembered. Those who spoke last are the ones who are answered.
 const SEEN_MAX: usize = 256;
 /// How long somebody is believed to hold a nick under which they spoke, when the server says nothing about it.
@@ -50,14 +49,18 @@ pub(crate) fn is_service(source: &Source, own_service: Option<&str>) -> bool {
     let nick = source.nick.to_ascii_lowercase();
     let host = source.host.to_ascii_lowercase();
     // `NickServ@services.example.net` is the nick and where to find it.
+    let user = source.user.to_ascii_lowercase();
+    // A server marks a person whose user name it could not check; services come from a server.
+    let is_unchecked = user.starts_with('~');
     let own = own_service.and_then(|service| service.split('@').next());
     own.is_some_and(|own| own.eq_ignore_ascii_case(&nick))
         || SERVICES.contains(&nick.as_str())
         || SERVICES_AT.iter().any(|(name, at)| nick == *name && host.ends_with(at))
+        || WORDS.contains(&nick.as_str()) && (user == nick || user == "service" || user == "services")
         // Modules of a bouncer: `*status!znc@znc.in`. No person's nick begins like this.
         || nick.starts_with('*')
         || host == "znc.in"
-        || host.starts_with("services.")
+        || host.starts_with("services.") && !is_unchecked
         || host == "services"
         || host == "service"
 }
@@ -165,6 +168,8 @@ mod tests {
             ":bot!x@services.example.net PRIVMSG gate :hi",
             ":BouncerServ!BouncerServ@BouncerServ PRIVMSG gate :hi",
             ":authbot!a@b PRIVMSG gate :hi",
+            ":ALIS!alis@services.libera.chat PRIVMSG gate :hi",
+            ":Global!global@rizon.net PRIVMSG #home :hi",
         ] {
             assert!(service(line), "{line}");
         }
@@ -173,6 +178,10 @@ mod tests {
             ":q!q@home.test PRIVMSG gate :hi",
             ":servant!s@home.test PRIVMSG gate :hi",
             ":x!x@myservices.example PRIVMSG gate :hi",
+            ":Alis!~a@home.test PRIVMSG gate :hi",
+            ":global!g@home.test PRIVMSG #home :hi",
+            ":Services!~s@home.test PRIVMSG #home :hi",
+            ":dora!~d@services.acme.example PRIVMSG #home :hi",
         ] {
             assert!(!service(line), "{line}");
         }

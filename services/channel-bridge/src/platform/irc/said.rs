@@ -13,6 +13,9 @@ use crate::{
     id::{Address, ChatId, IdError, MessageId, SenderId},
 };
 
+/// What a server marks the words of programs with: IRCv3's tag, the same while it was a draft, and InspIRCd's own. A client cannot set them.
+const BOT_TAGS: [&str; 3] = ["bot", "draft/bot", "inspircd.org/bot"];
+
 /// What a line is read with.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ear<'a> {
@@ -108,7 +111,7 @@ impl Ear<'_> {
             sender_aliases,
             sender_name: Some(source.nick.clone()),
             mentioned: place.is_none() || text::mentions(case, &text, self.nick),
-            from_bot: line.has_tag("bot"),
+            from_bot: BOT_TAGS.iter().any(|tag| line.has_tag(tag)),
             content: Content::text(text),
             sent_at: self.clock.now(),
         })

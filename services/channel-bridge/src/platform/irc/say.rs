@@ -118,11 +118,20 @@ impl Saying {
         (self, vec![message, ping])
     }
 
-    /// What a line means for it, and which question the line answers.
+    /// The question behind it, once it was said.
+    pub(crate) fn question(&self) -> Option<u64> {
+        match &self.stage {
+            Stage::Said { question, .. } => Some(*question),
+            Stage::Asking(_) | Stage::Ready { .. } => None,
+        }
+    }
+
+    /// What a line means for it, and which question the line answers. `oldest`: the question behind the oldest message of which nothing
+    /// is known yet.
     pub(crate) fn on(
         mut self,
         line: &Line,
-        answered: Option<u64>,
+        (answered, oldest): (Option<u64>, Option<u64>),
         session: &Registered,
         questions: &mut Questions,
         now: Instant,
@@ -147,7 +156,7 @@ impl Saying {
                 if questions.proved(*question) {
                     return Outcome::Done(self.request, Ok(Receipt::default()));
                 }
-                match refusal(line, target) {
+                match refusal(line, target, oldest == Some(*question)) {
                     Some(error) => Outcome::Done(self.request, Err(error)),
                     None => Outcome::Pending(self, Vec::new()),
                 }
@@ -235,28 +244,51 @@ fn patience(questions: &Questions) -> Duration {
     }
 }
 
+/// Codes of standard replies that are over in a while.
+const PASSING: [&str; 4] = [
+    "RATE_LIMITED",
+    "TEMPORARILY_UNAVAILABLE",
+    "INTERNAL_ERROR",
+    "UNKNOWN_ERROR",
+];
+
 /// The replies that refuse a message (RFC 2812, section 5.2; those above 433 are customs). They name what they are about: the
-/// same numbers refuse a JOIN of another room, which says nothing about this message.
-fn refusal(line: &Line, target: &str) -> Option<SendError> {
+/// same numbers refuse a JOIN of another room, which says nothing about this message. `oldest`: no message that was said before it
+/// waits for its receipt. A refusal that names only the command is about that one, because a server works through our lines in order.
+fn refusal(line: &Line, target: &str, oldest: bool) -> Option<SendError> {
+    // What goes to a part of a room may be refused in the name of the room.
+    let room = target.trim_start_matches(['~', '&', '@', '%', '+']);
+    let is_target = |name: &str| [target, room].iter().any(|ours| Case::Ascii.same(name, ours));
     // `FAIL PRIVMSG CODE target :why` (IRCv3 standard replies).
     if line.verb == "FAIL" && line.arg(0).eq_ignore_ascii_case("PRIVMSG") {
-        return Some(SendError::permanent(format!("{} ({})", line.last(), line.arg(1))));
+        let context = line.args.iter().skip(2).take(line.args.len().saturating_sub(3));
+        // A number is a limit.
+        let mut names = context.filter(|word| word.parse::<u64>().is_err()).peekable();
+        let ours = match names.peek() {
+            Some(_) => names.any(|name| is_target(name)),
+            None => oldest,
+        };
+        let (code, reason) = (line.arg(1), format!("{} ({})", line.last(), line.arg(1)));
+        let passes = PASSING.iter().any(|passing| passing.eq_ignore_ascii_case(code));
+        return ours.then(|| match passes {
+            true => SendError::retry(reason),
+            false => SendError::permanent(reason),
+        });
     }
     let number = line.numeric()?;
     let (about, reason) = (line.arg(1), format!("{} ({number})", line.last()));
-    // What goes to a part of a room may be refused in the name of the room.
-    let room = target.trim_start_matches(['~', '&', '@', '%', '+']);
-    let ours = [target, room, "PRIVMSG"]
-        .iter()
-        .any(|name| Case::Ascii.same(about, name));
+    let ours = is_target(about) || oldest && Case::Ascii.same(about, "PRIVMSG");
     match number {
         401..=403 | 408 | 413..=415 | 417 | 482 | 492 | 494 | 531 | 716 if ours => {
             Some(SendError::permanent(reason))
         }
+        // A word that InspIRCd's filter of a room does not let through.
+        936 if ours => Some(SendError::permanent(reason)),
         // No recipient, no text: these name nothing, and we send no other command that they could be about.
-        411 | 412 => Some(SendError::permanent(reason)),
-        // Perhaps a room that will open, or too fast; whatever else a server has against it.
-        263 | 400..=599 if ours => Some(SendError::retry(reason)),
+        411 | 412 if oldest => Some(SendError::permanent(reason)),
+        // Perhaps a room that will open, or too fast; whatever else a server has against it. 707: too many people in a short time
+        // (Charybdis, Solanum); 972: it cannot be done (InspIRCd, UnrealIRCd).
+        263 | 400..=599 | 707 | 972 if ours => Some(SendError::retry(reason)),
         _ => None,
     }
 }

@@ -179,4 +179,10 @@ async fn history_is_not_said_and_a_program_is_known_as_one() {
     assert_eq!(hear("@batch=1 :anna!a@h PRIVMSG #home :gate: hi"), None);
     assert_eq!(hear(":anna!a@h PRIVMSG #home :gate: hi"), Some(false));
     assert_eq!(hear("@bot :feed!f@h PRIVMSG #home :gate: hi"), Some(true));
+    assert_eq!(hear("@draft/bot :feed!f@h PRIVMSG #home :gate: hi"), Some(true));
+    assert_eq!(
+        hear("@inspircd.org/bot :feed!f@h PRIVMSG #home :gate: hi"),
+        Some(true)
+    );
+    assert_eq!(hear("@+bot :feed!f@h PRIVMSG #home :gate: hi"), Some(false));
 }

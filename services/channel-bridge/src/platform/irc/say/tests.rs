@@ -23,6 +23,8 @@ struct Scene {
     questions: Questions,
     answer: Answer,
     outcome: Option<Outcome>,
+    /// Whether a message that was said before it waits as well.
+    is_behind_another: bool,
     /// What was written last.
     written: Vec<String>,
 }
@@ -60,6 +62,7 @@ impl Scene {
             questions: Questions::new(),
             answer,
             outcome: None,
+            is_behind_another: false,
             written: Vec::new(),
         };
         scene.say(to);
@@ -92,9 +95,14 @@ impl Scene {
         let answered = self.questions.on(&line);
         self.session.on(&line, Instant::now());
         let saying = pending(self.outcome.take().unwrap());
+        let oldest = if self.is_behind_another {
+            Some(0)
+        } else {
+            saying.question()
+        };
         let outcome = saying.on(
             &line,
-            answered,
+            (answered, oldest),
             &self.session,
             &mut self.questions,
             Instant::now(),
@@ -184,6 +192,57 @@ async fn a_refusal_of_something_else_is_not_the_messages() {
     }
     scene.hear(":s 263 gate PRIVMSG :Please wait a while");
     assert!(matches!(scene.done(), Err(SendError::Retry { .. })));
+}
+
+#[tokio::test]
+async fn a_standard_reply_is_about_the_target_that_it_names_and_may_pass() {
+    for (line, refuses, passes) in [
+        ("FAIL PRIVMSG RATE_LIMITED #open :Too fast", false, false),
+        ("FAIL PRIVMSG RATE_LIMITED #home :Too fast", true, true),
+        ("FAIL PRIVMSG CANNOT_SEND #home :No", true, false),
+        ("FAIL PRIVMSG TOO_LONG 4096 :No", true, false),
+        ("FAIL JOIN RATE_LIMITED #home :No", false, false),
+        (
+            ":s 707 gate #home :Targets changing too fast, message dropped",
+            true,
+            true,
+        ),
+        (
+            ":s 707 gate anna :Targets changing too fast, message dropped",
+            false,
+            false,
+        ),
+        (":s 936 gate #home badword :Your message was blocked", true, false),
+    ] {
+        let mut scene = Scene::begin("#home");
+        scene.hear(line);
+        assert_eq!(!scene.waits(), refuses, "{line}");
+        if refuses {
+            assert_eq!(
+                matches!(scene.done(), Err(SendError::Retry { .. })),
+                passes,
+                "{line}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_that_names_no_target_is_about_the_oldest_message() {
+    for line in [
+        "FAIL PRIVMSG RATE_LIMITED :Too fast",
+        ":s 263 gate PRIVMSG :Please wait a while",
+        ":s 412 gate :No text to send",
+    ] {
+        let mut scene = Scene::begin("#home");
+        scene.is_behind_another = true;
+        scene.hear(line);
+        assert!(scene.waits(), "{line}");
+
+        scene.is_behind_another = false;
+        scene.hear(line);
+        assert!(scene.done().is_err(), "{line}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
