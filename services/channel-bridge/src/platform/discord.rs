@@ -42,7 +42,10 @@ use self::{
     say::Mouth,
     session::Sessions,
 };
-use super::{Deps, Platform, web::outbound::Outbound};
+use super::{
+    Deps, Platform,
+    web::{outbound::Outbound, wording::Wordings},
+};
 use crate::{
     account::progress::Topic,
     adapter::{
@@ -83,6 +86,8 @@ pub(crate) struct Discord {
     mouth: OnceLock<Mouth>,
     channels: Channels,
     heard: Heard,
+    reacted: Heard,
+    wordings: Wordings,
     sessions: Sessions,
 }
 
@@ -132,6 +137,8 @@ impl Discord {
             sessions: &self.sessions,
             channels: &self.channels,
             heard: &self.heard,
+            reacted: &self.reacted,
+            wordings: &self.wordings,
             inbound: &link.inbound,
             progress: &link.progress,
             clock: &self.deps.clock,
@@ -169,6 +176,8 @@ impl Platform for Discord {
             mouth: OnceLock::new(),
             channels: Channels::default(),
             heard: Heard::default(),
+            reacted: Heard::default(),
+            wordings: Wordings::default(),
             sessions: Sessions::new(deps.state.clone()),
             deps,
         })

@@ -38,8 +38,10 @@ use self::{
 use super::{
     Deps, Platform,
     web::{
+        nulls,
         outbound::{Outbound, Verdict},
         take::commit,
+        wording::Wordings,
     },
 };
 use crate::{
@@ -77,6 +79,8 @@ pub(crate) struct Signal {
     rpc: OnceLock<Arc<Rpc>>,
     /// Who speaks: what Signal wants of its pace outlives connections.
     mouth: OnceLock<Mouth>,
+    /// How the last messages read.
+    wordings: Wordings,
 }
 
 impl Signal {
@@ -119,7 +123,13 @@ impl Signal {
         );
         progress.connected();
         Ok(outbound
-            .beside(listen(events, &me, mouth, &link.inbound, &progress))
+            .beside(listen(
+                events,
+                (&me, &self.wordings),
+                mouth,
+                &link.inbound,
+                &progress,
+            ))
             .await)
     }
 }
@@ -127,7 +137,7 @@ impl Signal {
 /// Takes events in until there are no more.
 async fn listen(
     mut events: reqwest::Response,
-    me: &Me,
+    (me, wordings): (&Me, &Wordings),
     mouth: &Mouth,
     inbound: &InboundSink,
     progress: &Progress,
@@ -141,7 +151,8 @@ async fn listen(
             Err(_) => return Ended::Retry("signal-cli broke off in its events".into()),
         };
         for event in lines.take(&bytes, progress) {
-            let event: Event = match serde_json::from_str(&event) {
+            let event = serde_json::from_str(&event).and_then(|event: Value| nulls::read::<Event>(&event));
+            let event = match event {
                 Ok(event) => event,
                 Err(error) => {
                     tracing::warn!(%error, "an event of signal-cli is not understood and left out");
@@ -161,9 +172,10 @@ async fn listen(
                 let by: Vec<&str> = ids.into_iter().flatten().map(String::as_str).collect();
                 inbound.remark(&chat, &by, remark);
             }
-            if let Some(said) = inbound::hear(&event.envelope, me) {
+            if let Some(said) = inbound::hear(&event.envelope, me, wordings) {
                 mouth.heard(&said);
                 commit(inbound, said).await;
+                inbound::learn(&event.envelope, wordings);
             }
         }
     }
@@ -184,6 +196,7 @@ impl Platform for Signal {
             deps,
             rpc: OnceLock::new(),
             mouth: OnceLock::new(),
+            wordings: Wordings::default(),
         })
     }
 }

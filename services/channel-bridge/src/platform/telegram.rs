@@ -24,6 +24,7 @@ mod told;
 mod typing;
 mod update;
 mod upload;
+mod whole;
 
 use std::{
     sync::{Arc, OnceLock},
@@ -45,7 +46,7 @@ use self::{
     say::Speaker,
     update::User,
 };
-use super::{Deps, Platform};
+use super::{Deps, Platform, web::wording::Wordings};
 use crate::{
     adapter::{
         Adapter, Capabilities, Ended, FetchError, HttpAnswer, HttpHead, HttpRequest, InboundSink, Limits,
@@ -93,6 +94,8 @@ pub(crate) struct Telegram {
     me: OnceCell<User>,
     /// Albums that Telegram is bringing.
     albums: Albums,
+    /// How the last messages read.
+    wordings: Wordings,
 }
 
 impl Telegram {
@@ -140,6 +143,7 @@ impl Platform for Telegram {
             speaker: OnceCell::new(),
             me: OnceCell::new(),
             albums: Albums::default(),
+            wordings: Wordings::default(),
         })
     }
 }
@@ -225,7 +229,8 @@ impl Adapter for Telegram {
         }
         Some(match (self.me.get(), self.speaker.get()) {
             (Some(me), Some(speaker)) => {
-                hook::take(&request, me, speaker, &self.albums, self.clock(), inbound).await
+                let kept = (&self.albums, &self.wordings);
+                hook::take(&request, me, speaker, kept, self.clock(), inbound).await
             }
             _ => hook::answer(503, "not connected yet"),
         })
@@ -251,6 +256,7 @@ impl Telegram {
             me: &me,
             moves: speaker.moves(),
             own: &speaker.own,
+            wordings: &self.wordings,
             state: &self.deps.state,
             clock: self.clock(),
             inbound: &link.inbound,

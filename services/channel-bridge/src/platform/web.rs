@@ -14,3 +14,5 @@ pub(super) mod silence;
 pub(super) mod socket;
 pub(super) mod take;
 pub(crate) mod voice;
+pub(super) mod wording;
+pub(super) mod words;

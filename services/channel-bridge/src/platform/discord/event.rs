@@ -55,6 +55,35 @@ pub(super) struct Message {
     pub(super) sticker_items: Vec<Sticker>,
     pub(super) referenced_message: Option<Box<Message>>,
     pub(super) webhook_id: Option<String>,
+    /// What it hands on, as it read then.
+    pub(super) message_snapshots: Vec<Snapshot>,
+    pub(super) poll: Option<Poll>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Snapshot {
+    pub(super) message: Box<Message>,
+}
+
+/// What somebody lets others vote on.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Poll {
+    pub(super) question: PollText,
+    pub(super) answers: Vec<PollAnswer>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct PollAnswer {
+    pub(super) poll_media: PollText,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct PollText {
+    pub(super) text: String,
 }
 
 /// What somebody does with what the bot offers.
@@ -106,6 +135,7 @@ pub(super) struct Deleted {
 pub(super) struct Reaction {
     pub(super) user_id: String,
     pub(super) channel_id: String,
+    pub(super) message_id: String,
     /// Who said the message. Unset where a reaction is taken back.
     pub(super) message_author_id: Option<String>,
     pub(super) emoji: Emoji,

@@ -18,7 +18,10 @@ use super::{
 };
 use crate::{
     adapter::{Ended, InboundSink, Progress},
-    platform::web::socket::{Frame, Socket},
+    platform::web::{
+        socket::{Frame, Socket},
+        wording::Wordings,
+    },
 };
 
 const VERSION: &str = "v=10&encoding=json";
@@ -60,6 +63,10 @@ pub(super) struct Gateway<'a> {
     pub(super) sessions: &'a Sessions,
     pub(super) channels: &'a Channels,
     pub(super) heard: &'a Heard,
+    /// Messages of ours that people reacted to.
+    pub(super) reacted: &'a Heard,
+    /// How the last messages read.
+    pub(super) wordings: &'a Wordings,
     pub(super) inbound: &'a InboundSink,
     pub(super) progress: &'a Progress,
     pub(super) clock: &'a Clock,

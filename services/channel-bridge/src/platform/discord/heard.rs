@@ -22,6 +22,12 @@ impl Heard {
         heard.insert(message.to_owned());
     }
 
+    /// Whether it is one of them.
+    pub(super) fn knows(&self, message: &str) -> bool {
+        let heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        heard.contains(message)
+    }
+
     /// Whether somebody said it. The second time nobody did.
     pub(super) fn forget(&self, message: &str) -> bool {
         let mut heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -9,6 +9,8 @@ use super::event::{Attachment, Channel, Message, User};
 use crate::{
     adapter::{Case, ChatKind, InboundMessage, Origin, ParentChat},
     id::{Address, ChatId, GuildId, IdError, MessageId, RoleId, SenderId},
+    inbox::is_word,
+    platform::web::words as told,
 };
 
 /// What the address of a file begins with, behind which Discord's own stands.
@@ -17,8 +19,6 @@ pub(super) const FILE: &str = "discord-file:";
 const EPOCH_MS: i64 = 1_420_070_400_000;
 /// A change that comes later mends an old message, and asks nothing.
 const EDITED_WITHIN_MS: i64 = 600_000;
-/// How much of the message that is answered is repeated for the model, in characters.
-const QUOTED_CHARS_MAX: usize = 500;
 /// The longest name, of a file or of a person, in characters.
 const NAME_CHARS_MAX: usize = 200;
 /// Files of one message: as many as Discord takes.
@@ -138,19 +138,22 @@ fn is_meant(message: &Message, me: &str) -> bool {
 }
 
 fn content(message: &Message, me: &str, edited: bool) -> Option<Content> {
-    let mut lines: Vec<String> = message
-        .sticker_items
-        .iter()
-        .map(|sticker| format!("[sticker: {}]", sticker.name))
-        .collect();
-    let words = words(without_name(&message.content, me), &message.mentions);
-    if !words.trim().is_empty() {
-        lines.push(words);
+    let mut lines = others(message);
+    let own = words(without_name(&message.content, me), &message.mentions);
+    if !own.trim().is_empty() {
+        lines.push(own);
     }
+    let handed_on = || {
+        message
+            .message_snapshots
+            .iter()
+            .map(|snapshot| &*snapshot.message)
+    };
+    lines.extend(handed_on().map(|message| told::forwarded(&shown(message), None)));
     let said = lines.join("\n");
     let words = Some(said).filter(|said| !said.is_empty()).map(|said| {
         // A command, or a word to the gateway, stands alone, whatever it answers.
-        if said.starts_with('/') || !said.contains(char::is_whitespace) && said.len() < 10 {
+        if said.starts_with('/') || is_word(&said) {
             return said;
         }
         let said = if edited { format!("(edited) {said}") } else { said };
@@ -160,13 +163,42 @@ fn content(message: &Message, me: &str, edited: bool) -> Option<Content> {
         }
     });
     // What is only said anew in other words was seen before.
-    let files = message.attachments.iter().filter(|_| !edited).take(FILES_MAX);
+    let files = handed_on().flat_map(|message| &message.attachments);
+    let files = message.attachments.iter().chain(files);
+    let files = files.filter(|_| !edited).take(FILES_MAX);
     let content: Content = words
         .map(Block::text)
         .into_iter()
         .chain(files.filter_map(media).map(Block::Media))
         .collect();
     (!content.blocks().is_empty()).then_some(content)
+}
+
+/// What is no text, in words.
+fn others(message: &Message) -> Vec<String> {
+    let stickers = message.sticker_items.iter();
+    let mut lines: Vec<String> = stickers
+        .map(|sticker| format!("[sticker: {}]", sticker.name))
+        .collect();
+    lines.extend(message.poll.as_ref().map(|poll| {
+        let answers = poll.answers.iter().map(|answer| answer.poll_media.text.as_str());
+        told::poll(&poll.question.text, answers)
+    }));
+    lines
+}
+
+/// A message as it is repeated: what is no text, and the words.
+fn shown(message: &Message) -> String {
+    let mut lines = others(message);
+    lines.extend(
+        message
+            .attachments
+            .iter()
+            .filter_map(media)
+            .map(|file| told::file(&file)),
+    );
+    lines.push(words(&message.content, &message.mentions));
+    lines.join("\n")
 }
 
 fn media(file: &Attachment) -> Option<Media> {
@@ -190,17 +222,7 @@ fn media(file: &Attachment) -> Option<Media> {
 /// What the message answers, line by line as mail quotes it.
 fn quoted(message: &Message) -> Option<String> {
     let answered = message.referenced_message.as_ref()?;
-    let words = words(&answered.content, &answered.mentions);
-    let text = words.trim();
-    if text.is_empty() {
-        return None;
-    }
-    let mut quoted: String = text.chars().take(QUOTED_CHARS_MAX).collect();
-    if quoted.len() < text.len() {
-        quoted.push('…');
-    }
-    let lines: Vec<String> = quoted.lines().map(|line| format!("> {line}")).collect();
-    Some(lines.join("\n"))
+    told::quoted(&shown(answered))
 }
 
 /// A name in front only says whom it is for.

@@ -40,6 +40,7 @@ pub(super) struct Message {
     pub(super) sticker: Option<serde_json::Value>,
     pub(super) contacts: Vec<Card>,
     pub(super) reaction: Option<Reaction>,
+    pub(super) poll_create: Option<Poll>,
     /// A message of theirs is gone.
     pub(super) remote_delete: Option<serde_json::Value>,
 }
@@ -100,6 +101,23 @@ pub(super) struct Quote {
     pub(super) author_number: Option<String>,
     pub(super) author_uuid: Option<String>,
     pub(super) text: Option<String>,
+    pub(super) attachments: Vec<QuotedFile>,
+}
+
+/// A file of the message that is answered.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct QuotedFile {
+    pub(super) content_type: Option<String>,
+    pub(super) filename: Option<String>,
+}
+
+/// What somebody lets others vote on.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Poll {
+    pub(super) question: String,
+    pub(super) options: Vec<String>,
 }
 
 /// Bytes that signal-cli keeps.

@@ -8,19 +8,22 @@ use gatehouse_core::{
 
 use super::{
     chats::GROUP,
-    event::{Attachment, Card, Envelope, Me, Mention, Message},
+    event::{Attachment, Card, Envelope, Me, Mention, Message, QuotedFile},
 };
 use crate::{
     adapter::{Case, ChatKind, InboundMessage, Origin, Remark},
     id::{Address, ChatId, IdError, MessageId, SenderId},
+    inbox::is_word,
+    platform::web::{
+        wording::{Wording, Wordings},
+        words as told,
+    },
 };
 
 /// What the address of a file begins with, behind which its id stands, and the chat it was sent in.
 pub(super) const FILE: &str = "signal-file:";
 /// A change that comes later mends an old message, and asks nothing.
 const EDITED_WITHIN_MS: i64 = 600_000;
-/// How much of the message that is answered is repeated for the model, in characters.
-const QUOTED_CHARS_MAX: usize = 500;
 /// The longest name, of a file or of a person, in characters.
 const NAME_CHARS_MAX: usize = 200;
 /// Files of one message: as many as Signal's programs send.
@@ -28,27 +31,53 @@ const FILES_MAX: usize = 32;
 /// People whom one message hands on.
 const CARDS_MAX: usize = 8;
 
-/// What an envelope says.
-pub(super) fn hear(envelope: &Envelope, me: &Me) -> Option<InboundMessage> {
+/// What an envelope says. `wordings`: how the messages before it read.
+pub(super) fn hear(envelope: &Envelope, me: &Me, wordings: &Wordings) -> Option<InboundMessage> {
     let (uuid, number) = (envelope.source_uuid.as_deref(), envelope.source_number.as_deref());
     if me.is(uuid, number) {
         return None;
     }
-    let (message, first) = match (&envelope.data_message, &envelope.edit_message) {
-        (Some(message), _) => (message, None),
-        (None, Some(edit)) => (&edit.data_message, Some(edit.target_sent_timestamp)),
-        (None, None) => return None,
-    };
+    let (message, first) = said(envelope)?;
     if first.is_some_and(|first| message.timestamp.saturating_sub(first) > EDITED_WITHIN_MS) {
         return None;
     }
     // The id stays when somebody takes another number.
     let sender = uuid.or(number)?;
+    let before = first.and_then(|first| wordings.of(&format!("{sender}/{first}")));
+    if before == Some(wording(message)) {
+        return None;
+    }
     let content = content(message, sender, me, first.is_some())?;
     let heard = message_of(envelope, message, sender, me, first, content);
     heard
         .inspect_err(|problem| tracing::warn!(%problem, "a message was left out"))
         .ok()
+}
+
+/// What was heard is committed. A change names what it changes by the first message, or by its last change.
+pub(super) fn learn(envelope: &Envelope, wordings: &Wordings) {
+    let sender = envelope
+        .source_uuid
+        .as_deref()
+        .or(envelope.source_number.as_deref());
+    if let (Some((message, first)), Some(sender)) = (said(envelope), sender) {
+        for at in std::iter::once(message.timestamp).chain(first) {
+            wordings.learn(&format!("{sender}/{at}"), wording(message));
+        }
+    }
+}
+
+/// The message, and when what it changes was said.
+fn said(envelope: &Envelope) -> Option<(&Message, Option<i64>)> {
+    match (&envelope.data_message, &envelope.edit_message) {
+        (Some(message), _) => Some((message, None)),
+        (None, Some(edit)) => Some((&edit.data_message, Some(edit.target_sent_timestamp))),
+        (None, None) => None,
+    }
+}
+
+fn wording(message: &Message) -> Wording {
+    Wording::of(message.message.as_deref().unwrap_or_default(), "")
 }
 
 /// What happened beside words, and where answers go there.
@@ -156,6 +185,8 @@ fn content(message: &Message, sender: &str, me: &Me, edited: bool) -> Option<Con
         lines.push("[sticker]".to_owned());
     }
     lines.extend(message.contacts.iter().take(CARDS_MAX).map(Card::words));
+    let poll = message.poll_create.as_ref();
+    lines.extend(poll.map(|poll| told::poll(&poll.question, poll.options.iter().map(String::as_str))));
     let text = message.message.as_deref().unwrap_or_default();
     let words = words(text, &message.mentions, me);
     if !words.trim().is_empty() {
@@ -164,7 +195,7 @@ fn content(message: &Message, sender: &str, me: &Me, edited: bool) -> Option<Con
     let said = lines.join("\n");
     let words = Some(said).filter(|said| !said.is_empty()).map(|said| {
         // A command, or a word to the gateway, stands alone, whatever it answers.
-        if said.starts_with('/') || !said.contains(char::is_whitespace) && said.len() < 10 {
+        if said.starts_with('/') || is_word(&said) {
             return said;
         }
         let said = if edited { format!("(edited) {said}") } else { said };
@@ -186,8 +217,8 @@ fn content(message: &Message, sender: &str, me: &Me, edited: bool) -> Option<Con
 }
 
 /// The words with names where mentions stand; a name of ours in front only says whom it is for.
-fn words(text: &str, mentions: &[Mention], me: &Me) -> String {
-    let mut mentions: Vec<&Mention> = mentions.iter().collect();
+fn words(text: &str, named: &[Mention], me: &Me) -> String {
+    let mut mentions: Vec<&Mention> = named.iter().collect();
     mentions.sort_by_key(|mention| mention.start);
     let (mut words, mut place, mut chars) = (String::new(), 0, text.chars());
     for mention in mentions {
@@ -212,6 +243,12 @@ fn words(text: &str, mentions: &[Mention], me: &Me) -> String {
     words.extend(chars);
     if text.starts_with('\u{fffc}') {
         words = words.trim_start_matches([',', ':', ' ', '\n']).to_owned();
+    }
+    // Whoever says a name alone says something.
+    let us = named.iter().find(|mention| is_us(mention, me));
+    if let Some(us) = us.filter(|_| words.trim().is_empty()) {
+        let name = us.name.as_deref().or(us.number.as_deref());
+        return format!("@{}", name.unwrap_or("somebody"));
     }
     words
 }
@@ -239,16 +276,11 @@ fn media(file: &Attachment, chat: &str) -> Option<Media> {
 
 /// What the message answers, line by line as mail quotes it.
 fn quoted(message: &Message) -> Option<String> {
-    let text = message.quote.as_ref()?.text.as_deref()?.trim();
-    if text.is_empty() {
-        return None;
-    }
-    let mut quoted: String = text.chars().take(QUOTED_CHARS_MAX).collect();
-    if quoted.len() < text.len() {
-        quoted.push('…');
-    }
-    let lines: Vec<String> = quoted.lines().map(|line| format!("> {line}")).collect();
-    Some(lines.join("\n"))
+    let quote = message.quote.as_ref()?;
+    let file = |file: &QuotedFile| told::kind(file.content_type.as_deref(), file.filename.as_deref());
+    let mut lines: Vec<String> = quote.attachments.iter().take(FILES_MAX).map(file).collect();
+    lines.extend(quote.text.clone());
+    told::quoted(&lines.join("\n"))
 }
 
 #[cfg(test)]
@@ -280,5 +312,7 @@ mod tests {
         );
         assert_eq!(words("short", &[mention(90, "us", "Gate")], &me), "short@Gate");
         assert_eq!(words("plain", &[], &me), "plain");
+        assert_eq!(words("\u{fffc}", &[mention(0, "us", "Gate")], &me), "@Gate");
+        assert_eq!(words("\u{fffc} ?", &[mention(0, "us", "Gate")], &me), "?");
     }
 }

@@ -19,6 +19,7 @@ use crate::{
     testing::{Bench, Memory, deps, key, stores, until},
 };
 
+mod changes;
 mod handed_on;
 mod sent;
 mod trouble;

@@ -23,6 +23,7 @@ use super::{
 use crate::{
     account::progress::{Progress, Topic},
     adapter::{Ended, HttpAnswer, HttpHead, HttpRequest, InboundMessage, InboundSink, ReceiveError},
+    platform::web::wording::Wordings,
 };
 
 /// The header that Telegram shows the secret in.
@@ -115,7 +116,7 @@ pub(super) async fn take(
     request: &HttpRequest,
     me: &User,
     speaker: &Speaker,
-    albums: &Albums,
+    (albums, wordings): (&Albums, &Wordings),
     clock: &Clock,
     inbound: &InboundSink,
 ) -> HttpAnswer {
@@ -129,7 +130,7 @@ pub(super) async fn take(
         return answer(200, "");
     };
     update.remark(inbound, &speaker.own);
-    let ear = Ear { me, moves };
+    let ear = Ear { me, moves, wordings };
     let heard = if let Some(press) = &update.press {
         ear.press(press, clock.now())
     } else if let Some(message) = &update.message {
@@ -147,6 +148,9 @@ pub(super) async fn take(
     if !is_taken(heard, inbound).await {
         return later();
     }
+    if let Some(message) = &update.message {
+        ear.learn(message);
+    }
     if let Some(press) = &update.press {
         keyboard::answer(&speaker.api, press).await;
     }
@@ -157,8 +161,11 @@ pub(super) async fn take(
 async fn gathered(turn: Turn, ear: &Ear<'_>, inbound: &InboundSink) -> HttpAnswer {
     let taken = match turn {
         Turn::First(gathering) => {
-            let heard = ear.hear_album(&gathering.messages().await);
-            let taken = is_taken(heard, inbound).await;
+            let messages = gathering.messages().await;
+            let taken = is_taken(ear.hear_album(&messages), inbound).await;
+            if taken {
+                messages.iter().for_each(|message| ear.learn(message));
+            }
             gathering.tell(taken);
             taken
         }

@@ -8,16 +8,18 @@ use gatehouse_core::{
 use super::{
     chats::{self, Moves},
     files,
-    update::{Entity, Kind, Message, User},
+    update::{Entity, File, Kind, Line, Message, User},
 };
 use crate::{
     adapter::{Case, ChatKind, InboundMessage, Origin, ParentChat},
     id::{Address, ChatId, IdError, MessageId, SenderId},
     inbox::is_word,
+    platform::web::{
+        wording::{Wording, Wordings},
+        words as told,
+    },
 };
 
-/// How much of the message that is answered is repeated for the model, in characters.
-const QUOTED_CHARS_MAX: usize = 500;
 /// The longest name of a file that is kept, in characters.
 const NAME_CHARS_MAX: usize = 200;
 /// A change that comes later mends an old message, and asks nothing.
@@ -28,9 +30,15 @@ const EDITED_WITHIN_SECONDS: i64 = 600;
 pub(super) struct Ear<'a> {
     pub(super) me: &'a User,
     pub(super) moves: &'a Moves,
+    pub(super) wordings: &'a Wordings,
 }
 
 impl Ear<'_> {
+    /// What was heard of a message is committed.
+    pub(super) fn learn(&self, message: &Message) {
+        self.wordings.learn(&known_as(message), wording(message));
+    }
+
     /// What a message says. `edited`: it was said before in other words.
     pub(super) fn hear(&self, message: &Message, edited: bool) -> Option<InboundMessage> {
         if message.is_automatic_forward || message.from.as_ref().is_some_and(|from| from.id == self.me.id) {
@@ -41,10 +49,16 @@ impl Ear<'_> {
             Kind::Group | Kind::Supergroup => ChatKind::Group,
             Kind::Channel | Kind::Other => return None,
         };
-        if edited && !is_news(message) {
-            return None;
+        let mut with_file = !edited;
+        if edited {
+            let (before, now) = (self.wordings.of(&known_as(message)), wording(message));
+            // Telegram tells of changes that nobody sees as well.
+            if !is_news(message) || before == Some(now) {
+                return None;
+            }
+            with_file = before.is_some_and(|before| now.has_other_file(&before));
         }
-        let said = self.said(message, edited)?;
+        let said = self.said(message, edited, with_file)?;
         let heard = self.message(message, kind, said, edited);
         heard
             .inspect_err(|problem| tracing::warn!(%problem, "a message was left out"))
@@ -57,7 +71,7 @@ impl Ear<'_> {
         let mut heard = self.hear(first, false)?;
         for message in rest {
             heard.mentioned |= self.is_meant(message);
-            let more = self.said(message, false).map(Content::into_blocks);
+            let more = self.said(message, false, true).map(Content::into_blocks);
             more.into_iter()
                 .flatten()
                 .for_each(|block| heard.content.push(block));
@@ -104,10 +118,15 @@ impl Ear<'_> {
             (None, None) => (chat.id, chat.title.clone()),
         };
         let edition = message.edit_date.filter(|_| edited);
-        let message_id = match edition {
-            Some(at) => format!("{}/{}/{at}", chat.id, message.message_id),
-            None => format!("{}/{}", chat.id, message.message_id),
-        };
+        let mut message_id = known_as(message);
+        // Elsewhere each bot counts the messages that it sees for itself, and the account may have had another one before.
+        if chat.kind != Kind::Supergroup {
+            message_id.push_str(&format!("/bot{}", self.me.id));
+        }
+        // In whole seconds, in which there may be several.
+        if let Some(at) = edition {
+            message_id.push_str(&format!("/{at}-{}", wording(message).short()));
+        }
         Ok(InboundMessage {
             message_id: MessageId::try_from(message_id)?,
             chat_kind: kind,
@@ -140,10 +159,10 @@ impl Ear<'_> {
     }
 
     /// The words, in words what else there is, and the file behind them.
-    fn said(&self, message: &Message, edited: bool) -> Option<Content> {
+    fn said(&self, message: &Message, edited: bool, with_file: bool) -> Option<Content> {
         let words = self.words(message, edited).map(Block::text);
         // What is only said anew in other words was seen before.
-        let file = file(message).filter(|_| !edited).map(Block::Media);
+        let file = file(message).filter(|_| with_file).map(Block::Media);
         let said: Content = words.into_iter().chain(file).collect();
         (!said.blocks().is_empty()).then_some(said)
     }
@@ -226,6 +245,20 @@ impl Ear<'_> {
     }
 }
 
+/// A message within all that this bot sees.
+fn known_as(message: &Message) -> String {
+    format!("{}/{}", message.chat.id, message.message_id)
+}
+
+/// How a message reads.
+fn wording(message: &Message) -> Wording {
+    let (text, _) = words(message);
+    let mut lines = others(message);
+    lines.push(text.to_owned());
+    let file = sent(message).map(|(file, _)| file.file_unique_id.as_str());
+    Wording::of(&lines.join("\n"), file.unwrap_or_default())
+}
+
 /// Whether a change is one of words, made while the message is still what is talked about.
 fn is_news(message: &Message) -> bool {
     let moves = message
@@ -265,11 +298,23 @@ fn others(message: &Message) -> Vec<String> {
         let emoji = sticker.emoji.as_deref().unwrap_or("without words");
         lines.push(format!("[sticker: {emoji}]"));
     }
+    let texts = |lines: &[Line]| -> Vec<String> { lines.iter().map(|line| line.text.clone()).collect() };
+    if let Some(poll) = &message.poll {
+        let answers = texts(&poll.options);
+        lines.push(told::poll(&poll.question, answers.iter().map(String::as_str)));
+    }
+    if let Some(list) = &message.checklist {
+        lines.push(format!("[list: {}]", list.title));
+        lines.extend(texts(&list.tasks).into_iter().map(|task| format!("- {task}")));
+    }
+    if let Some(dice) = &message.dice {
+        lines.push(format!("[{}: {}]", dice.emoji, dice.value));
+    }
     lines
 }
 
-/// The file of a message, by the address that it is fetched by.
-fn file(message: &Message) -> Option<Media> {
+/// What a message has of bytes, and their type where Telegram does not say it.
+fn sent(message: &Message) -> Option<(&File, Option<&'static str>)> {
     // The largest comes last.
     let photo = message.photo.last().map(|file| (file, Some("image/jpeg")));
     let others = [
@@ -282,10 +327,13 @@ fn file(message: &Message) -> Option<Media> {
         (&message.document, None),
     ];
     let mut others = others.into_iter();
-    let (file, kind) = photo.or_else(|| others.find_map(|(file, kind)| Some((file.as_ref()?, kind))))?;
-    if file.file_id.is_empty() {
-        return None;
-    }
+    let found = photo.or_else(|| others.find_map(|(file, kind)| Some((file.as_ref()?, kind))));
+    found.filter(|(file, _)| !file.file_id.is_empty())
+}
+
+/// The file of a message, by the address that it is fetched by.
+fn file(message: &Message) -> Option<Media> {
+    let (file, kind) = sent(message)?;
     let printed = |name: &String| {
         let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
         let name: String = last
@@ -305,19 +353,19 @@ fn file(message: &Message) -> Option<Media> {
 
 /// What the message answers, line by line as mail quotes it.
 fn quoted(message: &Message) -> Option<String> {
-    let answered = message.reply_to_message.as_ref()?;
     let chosen = message.quote.as_ref().map(|quote| quote.text.as_str());
+    if let Some(quoted) = chosen.and_then(told::quoted) {
+        return Some(quoted);
+    }
+    let answered = message
+        .reply_to_message
+        .as_ref()
+        .or(message.external_reply.as_ref())?;
     let (text, _) = words(answered);
-    let text = chosen.unwrap_or(text).trim();
-    if text.is_empty() {
-        return None;
-    }
-    let mut words: String = text.chars().take(QUOTED_CHARS_MAX).collect();
-    if words.len() < text.len() {
-        words.push('…');
-    }
-    let lines: Vec<String> = words.lines().map(|line| format!("> {line}")).collect();
-    Some(lines.join("\n"))
+    let mut lines = others(answered);
+    lines.extend(file(answered).as_ref().map(told::file));
+    lines.push(text.to_owned());
+    told::quoted(&lines.join("\n"))
 }
 
 /// A part of a text by UTF-16 units.

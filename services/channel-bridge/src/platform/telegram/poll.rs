@@ -16,10 +16,12 @@ use super::{
     own::Own,
     told::Update,
     update::{Message, User},
+    whole::{Open, whole},
 };
 use crate::{
     account::AccountState,
     adapter::{Ended, InboundMessage, InboundSink, Progress, ReceiveError},
+    platform::web::wording::Wordings,
 };
 
 /// How long Telegram keeps a question open in which nobody says anything.
@@ -63,8 +65,8 @@ struct Place {
 struct Taken {
     /// Where reading goes on.
     behind: Option<i64>,
-    /// So many messages of an album at its end are left: more may come.
-    open: Option<usize>,
+    /// Albums that are left: more of them may come.
+    open: Open,
 }
 
 /// The questions of one connection.
@@ -74,6 +76,7 @@ pub(super) struct Poll<'a> {
     pub(super) me: &'a User,
     pub(super) moves: &'a Moves,
     pub(super) own: &'a Own,
+    pub(super) wordings: &'a Wordings,
     pub(super) state: &'a AccountState,
     pub(super) clock: &'a Clock,
     pub(super) inbound: &'a InboundSink,
@@ -84,20 +87,20 @@ impl Poll<'_> {
     /// Asks until it cannot.
     pub(super) async fn run(&self) -> Ended {
         let (mut next, mut failures, mut freed) = (self.place().await, 0, false);
-        // How many messages of an album have come, while there may be more.
-        let mut album = None;
+        let mut open = Open::new();
         loop {
-            let error = match self.ask(next, album.is_some()).await {
+            let error = match self.ask(next, !open.is_empty()).await {
                 Ok(updates) => {
                     failures = 0;
                     self.progress.heard();
-                    let Taken { behind, open } = self.take(&updates, album).await;
+                    let taken = self.take(&updates, &open).await;
+                    let behind = taken.behind;
                     if behind.is_some() && behind != next {
                         self.keep(behind).await;
                         next = behind;
                     }
-                    album = open;
-                    if album.is_some() {
+                    open = taken.open;
+                    if !open.is_empty() {
                         time::sleep(ALBUM_WAIT).await;
                     }
                     continue;
@@ -149,33 +152,32 @@ impl Poll<'_> {
         Ok(updates)
     }
 
-    /// Commits what was said. `known`: so many messages of the album at the end were there already when it was last looked.
-    async fn take(&self, updates: &[Value], known: Option<usize>) -> Taken {
+    /// Commits what was said. `known`: the albums that were left when it was last looked. What may not be whole is asked for once more.
+    async fn take(&self, updates: &[Value], known: &Open) -> Taken {
         let updates: Vec<Update> = updates.iter().filter_map(Update::read).collect();
-        let mut taken = Taken::default();
-        let mut rest = updates.as_slice();
-        while let Some(first) = rest.first() {
-            let count = rest
-                .iter()
-                .take_while(|next| first.same_album(next))
-                .count()
-                .max(1);
-            let (these, others) = rest.split_at(count);
-            // Telegram tells an album picture by picture: what is last may not be whole. It is asked for once more.
-            let is_open = first.album().is_some() && others.is_empty();
-            if is_open && known != Some(count) && count < ALBUM_MAX {
-                taken.open = Some(count);
-                taken.behind = Some(first.id);
-                return taken;
+        let (count, open) = whole(&updates, known);
+        let (these, others) = updates.split_at(count);
+        for (place, update) in these.iter().enumerate() {
+            let Some(album) = update.album() else {
+                self.hear(&[update]).await;
+                continue;
+            };
+            let of_it = |other: &&Update| other.album() == Some(album);
+            // All of it with its first message.
+            if !these.iter().take(place).any(|before| of_it(&before)) {
+                let album: Vec<&Update> = these.iter().filter(of_it).collect();
+                self.hear(&album).await;
             }
-            self.hear(these).await;
-            taken.behind = these.last().map(|last| last.id.saturating_add(1));
-            rest = others;
         }
-        taken
+        let next = others.first().map(|next| next.id);
+        let behind = || these.last().map(|last| last.id.saturating_add(1));
+        Taken {
+            behind: next.or_else(behind),
+            open,
+        }
     }
 
-    async fn hear(&self, updates: &[Update]) {
+    async fn hear(&self, updates: &[&Update]) {
         for update in updates {
             update.remark(self.inbound, self.own);
             if let Some(message) = &update.message {
@@ -185,6 +187,7 @@ impl Poll<'_> {
         let ear = Ear {
             me: self.me,
             moves: self.moves,
+            wordings: self.wordings,
         };
         if let [
             Update {
@@ -211,6 +214,8 @@ impl Poll<'_> {
         if let Some(heard) = heard {
             self.commit(heard).await;
         }
+        let messages = updates.iter().filter_map(|update| update.message.as_ref());
+        messages.for_each(|message| ear.learn(message));
     }
 
     /// What a message says about the numbers of groups, until it is kept.

@@ -1,6 +1,5 @@
 //! Updates, as Telegram brings them either way.
 
-use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
@@ -8,7 +7,7 @@ use super::{
     own::Own,
     update::{Kind, Message, Reactions},
 };
-use crate::adapter::InboundSink;
+use crate::{adapter::InboundSink, platform::web::nulls};
 
 /// One update, as far as it is read.
 #[derive(Debug)]
@@ -28,15 +27,15 @@ impl Update {
         let edited = update.get("message").is_none();
         let message = update.get("message").or_else(|| update.get("edited_message"));
         let message = message.and_then(|message| {
-            Message::deserialize(message)
+            nulls::read::<Message>(message)
                 .inspect_err(|error| tracing::warn!(%error, "an update is not understood and left out"))
                 .ok()
         });
         let reactions = update.get("message_reaction");
-        let reactions = reactions.and_then(|reactions| Reactions::deserialize(reactions).ok());
+        let reactions = reactions.and_then(|reactions| nulls::read::<Reactions>(reactions).ok());
         let press = update.get("callback_query");
         let press = press.and_then(|press| {
-            Press::deserialize(press)
+            nulls::read::<Press>(press)
                 .inspect_err(
                     |error| tracing::warn!(%error, "a pressed button is not understood and left out"),
                 )
@@ -74,9 +73,5 @@ impl Update {
     pub(super) fn album(&self) -> Option<(i64, &str)> {
         let message = self.message.as_ref().filter(|_| !self.edited)?;
         Some((message.chat.id, message.media_group_id.as_deref()?))
-    }
-
-    pub(super) fn same_album(&self, other: &Self) -> bool {
-        self.album().is_some() && self.album() == other.album()
     }
 }

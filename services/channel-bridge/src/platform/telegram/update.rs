@@ -79,6 +79,8 @@ pub(super) struct Message {
     pub(super) entities: Vec<Entity>,
     pub(super) caption_entities: Vec<Entity>,
     pub(super) reply_to_message: Option<Box<Message>>,
+    /// What is answered and stands in another chat, or in another topic.
+    pub(super) external_reply: Option<Box<Message>>,
     pub(super) quote: Option<Quote>,
     /// Messages with the same one are an album: sent together, and told one by one.
     pub(super) media_group_id: Option<String>,
@@ -97,6 +99,9 @@ pub(super) struct Message {
     pub(super) venue: Option<Venue>,
     pub(super) location: Option<Location>,
     pub(super) contact: Option<Contact>,
+    pub(super) poll: Option<Poll>,
+    pub(super) checklist: Option<Checklist>,
+    pub(super) dice: Option<Dice>,
 }
 
 /// How somebody reacted to a message, before and now.
@@ -144,6 +149,8 @@ pub(super) struct Quote {
 #[serde(default)]
 pub(super) struct File {
     pub(super) file_id: String,
+    /// The same whenever it is told of.
+    pub(super) file_unique_id: String,
     pub(super) file_size: Option<i64>,
     pub(super) mime_type: Option<String>,
     pub(super) file_name: Option<String>,
@@ -177,4 +184,34 @@ pub(super) struct Contact {
     pub(super) phone_number: String,
     pub(super) first_name: String,
     pub(super) last_name: Option<String>,
+}
+
+/// What somebody lets others vote on.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Poll {
+    pub(super) question: String,
+    pub(super) options: Vec<Line>,
+}
+
+/// Something that is to be done, or several things.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Checklist {
+    pub(super) title: String,
+    pub(super) tasks: Vec<Line>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Line {
+    pub(super) text: String,
+}
+
+/// An emoji that fell somehow.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Dice {
+    pub(super) emoji: String,
+    pub(super) value: i64,
 }

@@ -172,6 +172,8 @@ async fn reactions_to_our_words_come_along_with_what_is_said_next() {
         json!({"id": "9", "name": "our_eyes"}),
     );
 
+    let mut elsewhere = reaction(ANNA, "8", json!({"id": "9", "name": "our_eyes"}));
+    elsewhere["message_id"] = json!("2");
     for (kind, data) in [
         ("MESSAGE_REACTION_ADD", reaction(ANNA, "4242", tada.clone())),
         ("MESSAGE_REACTION_ADD", reaction(ANNA, "4242", eyes)),
@@ -181,6 +183,8 @@ async fn reactions_to_our_words_come_along_with_what_is_said_next() {
             "MESSAGE_REACTION_ADD",
             reaction("4242", "4242", json!({"name": "👀"})),
         ),
+        // From a message of somebody else.
+        ("MESSAGE_REACTION_REMOVE", elsewhere),
     ] {
         scene.discord.event(kind, data);
     }
@@ -218,5 +222,78 @@ async fn that_somebody_took_a_message_back_comes_along_and_that_we_did_does_not(
         scene.hears(3).await[2],
         "[2 messages here were deleted]\nand what is to be done about it?"
     );
+    scene.bench.stop().await;
+}
+
+#[tokio::test]
+async fn a_short_answer_is_quoted_and_a_change_of_no_words_asks_nothing() {
+    let scene = Scene::start().await;
+    scene.is(State::Connected).await;
+    let id = scene.discord.number();
+    let answered = |content: &str, files: Value| {
+        json!({"type": 19, "referenced_message": {"id": "1", "channel_id": OFFICE, "content": content,
+            "attachments": files, "author": {"id": "4242", "username": "gatebot", "bot": true}}})
+    };
+    let said = |id: &str, text: &str, more: Value| channel(OFFICE, ANNA, id, text, more);
+    let mut pinned = said(&id, "warum?", answered("shall I?", json!([])));
+    pinned["edited_timestamp"] = json!("2026-11-28T10:00:05+00:00");
+    pinned["pinned"] = json!(true);
+
+    let first = said(&id, "warum?", answered("shall I?", json!([])));
+    scene.discord.event("MESSAGE_CREATE", first);
+    scene.discord.event("MESSAGE_UPDATE", pinned.clone());
+    let mut mended = pinned;
+    mended["content"] = json!("wozu?");
+    scene.discord.event("MESSAGE_UPDATE", mended);
+    let stop = said(&scene.discord.number(), "stop", answered("shall I?", json!([])));
+    scene.discord.event("MESSAGE_CREATE", stop);
+    let picture =
+        json!([{"filename": "cat.png", "content_type": "image/png", "url": "https://cdn.example/cat.png"}]);
+    let cat = said(&scene.discord.number(), "what is it?", answered("", picture));
+    scene.discord.event("MESSAGE_CREATE", cat);
+
+    assert_eq!(
+        scene.hears(4).await,
+        [
+            "> shall I?\n\nwarum?",
+            "> shall I?\n\n(edited) wozu?",
+            "stop",
+            "> [image: cat.png]\n\nwhat is it?"
+        ]
+    );
+    scene.bench.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_handed_on_and_what_is_asked_of_all_is_heard_also_with_nulls_in_it() {
+    let scene = Scene::start().await;
+    scene.is(State::Connected).await;
+    let file = json!({"filename": "a.txt", "content_type": null, "url": "https://cdn.example/a.txt"});
+    let mut forward = direct(ANNA, &scene.discord.number(), "");
+    forward["message_reference"] = json!({"type": 1, "message_id": "1", "channel_id": "3"});
+    forward["message_snapshots"] =
+        json!([{"message": {"type": 0, "content": "the text of somebody", "attachments": [file]}}]);
+    let mut poll = direct(ANNA, &scene.discord.number(), "");
+    poll["poll"] =
+        json!({"question": {"text": "tea?"}, "answers": [{"answer_id": 1, "poll_media": {"text": "yes"}}]});
+    let mut odd = direct(ANNA, &scene.discord.number(), "nulls in it");
+    for field in ["mentions", "attachments", "sticker_items", "poll"] {
+        odd[field] = Value::Null;
+    }
+
+    for event in [forward, poll, odd] {
+        scene.discord.event("MESSAGE_CREATE", event);
+    }
+
+    assert_eq!(
+        scene.hears(3).await,
+        [
+            "[forwarded]\n> [file: a.txt]\n> the text of somebody",
+            "[poll: tea? yes]",
+            "nulls in it"
+        ]
+    );
+    let heard = scene.bench.heard.messages.lock().unwrap()[0].clone();
+    assert_eq!(heard.content.blocks().len(), 2, "the file comes along");
     scene.bench.stop().await;
 }

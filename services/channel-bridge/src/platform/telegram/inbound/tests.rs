@@ -1,3 +1,5 @@
+mod changes;
+
 use gatehouse_core::content::{Block, MediaSource};
 use gatehouse_fakes::telegram::{BOT, NAME, direct, group};
 use serde_json::{Value, json};
@@ -6,7 +8,10 @@ use super::{Ear, Moves};
 use crate::{
     account::AccountState,
     adapter::{ChatKind, InboundMessage},
-    platform::telegram::update::{Message, User},
+    platform::{
+        telegram::update::{Message, User},
+        web::wording::Wordings,
+    },
     testing::{key, stores},
 };
 
@@ -21,18 +26,23 @@ async fn heard_after(moves: &[(i64, i64)], message: Value, edited: bool) -> Opti
     for (old, new) in moves {
         known.learn(*old, *new).await.unwrap();
     }
-    let me = User {
-        id: BOT,
-        is_bot: true,
-        username: Some(NAME.into()),
-        ..User::default()
-    };
+    let me = me(BOT);
     let message: Message = serde_json::from_value(message).unwrap();
     let ear = Ear {
         me: &me,
         moves: &known,
+        wordings: &Wordings::default(),
     };
     ear.hear(&message, edited)
+}
+
+fn me(id: i64) -> User {
+    User {
+        id,
+        is_bot: true,
+        username: Some(NAME.into()),
+        ..User::default()
+    }
 }
 
 async fn heard(message: Value) -> Option<InboundMessage> {
@@ -52,7 +62,7 @@ async fn what_is_said_in_private_is_meant_and_comes_from_a_number() {
     let message = heard(direct(7, 3, "hello")).await.unwrap();
 
     assert_eq!(message.chat_kind, ChatKind::Direct);
-    assert_eq!(message.message_id, "7/3");
+    assert_eq!(message.message_id, format!("7/3/bot{BOT}").as_str());
     assert_eq!(
         (
             message.sender_id.as_str(),
@@ -225,7 +235,8 @@ async fn a_change_of_words_is_said_anew_and_an_old_one_is_not() {
     };
 
     let message = heard_after(&[], edited(60), true).await.unwrap();
-    assert_eq!(message.message_id, "-100123/3/1790000060");
+    let id = message.message_id.as_str();
+    assert!(id.starts_with("-100123/3/1790000060-"), "{id}");
     assert_eq!(said(&message), "(edited) in other words");
     assert!(heard_after(&[], edited(601), true).await.is_none());
     let moving = json!({"text": null, "location": {"latitude": 1.0, "longitude": 2.0, "live_period": 60}, "edit_date": 1_790_000_001});
@@ -283,6 +294,15 @@ async fn what_is_no_text_is_said_in_words() {
             "[contact: Bert B, +491]",
         ),
         (json!({"sticker": {"emoji": "👍"}}), "[sticker: 👍]"),
+        (
+            json!({"poll": {"question": "tea?", "options": [{"text": "yes"}, {"text": "no"}]}}),
+            "[poll: tea? yes / no]",
+        ),
+        (
+            json!({"checklist": {"title": "trip", "tasks": [{"id": 1, "text": "pack"}]}}),
+            "[list: trip]\n- pack",
+        ),
+        (json!({"dice": {"emoji": "🎲", "value": 4}}), "[🎲: 4]"),
     ] {
         let mut message = direct(7, 3, "");
         message["text"] = Value::Null;

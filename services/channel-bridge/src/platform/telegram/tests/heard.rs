@@ -240,3 +240,63 @@ async fn a_reaction_in_a_group_comes_along_where_it_is_to_a_message_of_ours() {
     );
     scene.bench.stop().await;
 }
+
+#[tokio::test]
+async fn pictures_of_an_album_are_one_message_whoever_speaks_in_between() {
+    let scene = Scene::start().await;
+    scene.is(State::Connected).await;
+    let picture = |number: i64, words: Option<&str>| {
+        let mut message = direct(ANNA, number, "");
+        message["text"] = Value::Null;
+        message["media_group_id"] = json!("album");
+        message["photo"] = json!([{"file_id": format!("photo-{number}")}]);
+        message["caption"] = json!(words);
+        message
+    };
+
+    scene.api.update("message", picture(101, Some("what are these?")));
+    scene
+        .api
+        .update("message", group(FAMILY, 8, 1, "in between", json!({})));
+    scene.api.update("message", picture(102, None));
+    scene.api.says(ANNA, "and then");
+
+    assert_eq!(
+        scene.hears(3).await,
+        ["what are these?", "in between", "and then"]
+    );
+    let heard = scene.bench.heard.messages.lock().unwrap()[0].clone();
+    assert_eq!(heard.content.blocks().len(), 3, "the words and two pictures");
+    until("the acknowledgement", async || {
+        (scene.api.unread() == 0).then_some(())
+    })
+    .await;
+    scene.bench.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_changed_without_another_word_is_not_answered_again() {
+    let scene = Scene::start().await;
+    scene.is(State::Connected).await;
+    let said = direct(ANNA, 34, "what is to be done about it?");
+    let mut changed = said.clone();
+    changed["edit_date"] = json!(1_790_000_030);
+    let mut mended = changed.clone();
+    mended["text"] = json!("what is to be done about this?");
+
+    scene.api.update("message", said);
+    for edited in [changed, mended.clone(), mended] {
+        scene.api.update("edited_message", edited);
+    }
+    scene.api.says(ANNA, "thanks");
+
+    assert_eq!(
+        scene.hears(3).await,
+        [
+            "what is to be done about it?",
+            "(edited) what is to be done about this?",
+            "thanks"
+        ]
+    );
+    scene.bench.stop().await;
+}
