@@ -97,6 +97,8 @@ struct Told {
     calls: Vec<Call>,
     faults: Faults,
     names: HashMap<String, String>,
+    /// Groups of people without a name.
+    groups: Vec<String>,
     files: HashMap<String, Vec<u8>>,
     fetched: Vec<(String, String)>,
     members: Option<Vec<String>>,
@@ -203,6 +205,11 @@ impl Workspace {
     /// The bot is in these channels only.
     pub fn members(&self, channels: &[&str]) {
         self.shared.lock().members = Some(channels.iter().map(|id| (*id).to_owned()).collect());
+    }
+
+    /// This channel is a group of people without a name.
+    pub fn group(&self, channel: &str) {
+        self.shared.lock().groups.push(channel.to_owned());
     }
 
     /// It knows no streams.

@@ -13,6 +13,7 @@ mod event;
 mod files;
 mod hook;
 mod inbound;
+mod kinds;
 mod mrkdwn;
 mod people;
 mod preview;
@@ -21,6 +22,7 @@ mod refusal;
 mod remark;
 mod said;
 mod say;
+mod shown;
 mod socket;
 mod streams;
 mod upload;
@@ -40,6 +42,7 @@ use self::{
     event::Me,
     hook::Hook,
     inbound::Ear,
+    kinds::Kinds,
     people::People,
     say::Mouth,
     socket::Sockets,
@@ -88,6 +91,7 @@ pub(crate) struct Slack {
     mouth: OnceLock<Mouth>,
     asked: Asked,
     people: People,
+    kinds: Kinds,
     /// Who we are, once Slack has said so. Requests of Slack need it, and may come at any time.
     me: OnceLock<Me>,
 }
@@ -112,6 +116,7 @@ impl Slack {
             me,
             api,
             people: &self.people,
+            kinds: &self.kinds,
             asked: &self.asked,
             reply_to: self.config.reply_to,
         }
@@ -165,6 +170,7 @@ impl Platform for Slack {
             mouth: OnceLock::new(),
             asked: Asked::default(),
             people: People::default(),
+            kinds: Kinds::default(),
             me: OnceLock::new(),
         })
     }

@@ -217,6 +217,11 @@ fn answer(shared: &Shared, method: &str, body: &Value) -> Result<Value, &'static
             let name = told.names.get(id).ok_or("user_not_found")?;
             Ok(json!({"user": {"id": id, "name": name, "profile": {"display_name": name}}}))
         }
+        "conversations.info" => {
+            let id = body["channel"].as_str().unwrap_or_default();
+            let is_group = told.groups.iter().any(|group| group == id);
+            Ok(json!({"channel": {"id": id, "is_channel": !is_group, "is_mpim": is_group}}))
+        }
         "assistant.threads.setStatus" => Ok(json!({})),
         "reactions.add" => messages::react(&mut told, body),
         "chat.postMessage" => messages::post(&mut told, body),

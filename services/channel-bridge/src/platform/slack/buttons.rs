@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{
     asked::Asker,
-    inbound::{Ear, Said, inbound, kind_of_id},
+    inbound::{Ear, Said, inbound},
     mrkdwn::shown,
 };
 use crate::{
@@ -67,6 +67,7 @@ struct Presser {
 #[serde(default)]
 struct Named {
     id: String,
+    name: String,
 }
 
 /// The message that the button stands below.
@@ -86,14 +87,14 @@ struct Action {
 
 impl Ear<'_> {
     /// What whoever pressed a button of ours says.
-    pub(super) fn press(&self, press: &Press, now: i64) -> Option<InboundMessage> {
+    pub(super) async fn press(&self, press: &Press, now: i64) -> Option<InboundMessage> {
         let is_ours = |action: &&Action| action.action_id.starts_with(NAME);
         let action = press.actions.iter().find(is_ours)?;
         if press.kind != "block_actions" || action.value.trim().is_empty() {
             return None;
         }
         let channel = press.channel.id.as_str();
-        let kind = kind_of_id(channel)?;
+        let kind = self.kinds.of(self.api, channel, &press.channel.name).await?;
         let below = &press.message;
         // As a question there would be: the answer stands in the thread of what was asked.
         let begins = self.reply_to == ReplyToMode::All && kind != ChatKind::Direct && !below.ts.is_empty();

@@ -40,6 +40,10 @@ pub(super) struct Event {
     /// Who said the root.
     pub(super) parent_user_id: Option<String>,
     pub(super) files: Vec<File>,
+    /// What stands in it in a form of its own. Programs may write nothing else.
+    pub(super) blocks: Vec<serde_json::Value>,
+    /// Messages of elsewhere that it hands on, previews of links, and what programs attach.
+    pub(super) attachments: Vec<Share>,
     pub(super) edited: Option<Edited>,
     /// Of a change: how it reads now, and how it read before.
     pub(super) message: Option<Box<Event>>,
@@ -50,6 +54,31 @@ pub(super) struct Event {
     pub(super) item_user: Option<String>,
     /// Workspaces share channels: where it was said from.
     pub(super) team: Option<String>,
+}
+
+/// A message of elsewhere, or something else that is attached.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Share {
+    /// Whether somebody hands it on.
+    pub(super) is_share: bool,
+    text: String,
+    /// The same where there is no text.
+    fallback: String,
+    pub(super) author_id: Option<String>,
+    pub(super) author_name: Option<String>,
+    pub(super) files: Vec<File>,
+}
+
+impl Share {
+    pub(super) fn text(&self) -> &str {
+        let text = self.text.trim();
+        if text.is_empty() {
+            self.fallback.trim()
+        } else {
+            text
+        }
+    }
 }
 
 /// What a reaction is about.
@@ -85,6 +114,8 @@ pub(super) struct Command {
     pub(super) user_id: String,
     pub(super) user_name: String,
     pub(super) channel_id: String,
+    /// `mpdm-…` where it is a group of people without a name.
+    pub(super) channel_name: String,
     pub(super) team_id: String,
     /// Another one for each use.
     pub(super) trigger_id: String,

@@ -12,8 +12,8 @@ const NAME_CHARS_MAX: usize = 200;
 const FILES_MAX: usize = 10;
 
 /// The files of a message.
-pub(super) fn of(files: &[File]) -> Vec<Media> {
-    files.iter().filter_map(media).take(FILES_MAX).collect()
+pub(super) fn of<'a>(files: impl Iterator<Item = &'a File>) -> Vec<Media> {
+    files.filter_map(media).take(FILES_MAX).collect()
 }
 
 fn media(file: &File) -> Option<Media> {

@@ -1,7 +1,6 @@
 //! The Events API: requests that Slack makes and signs. The head first, then the signature, then the body, then the commit, then 200.
 
 use gatehouse_core::{Clock, Secret};
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
@@ -11,7 +10,10 @@ use super::{
 };
 use crate::{
     adapter::{HttpAnswer, HttpHead, HttpRequest, InboundSink},
-    platform::web::hook::{BODY_BYTES_MAX, answer, commit, is_signed, refuse},
+    platform::web::{
+        hook::{BODY_BYTES_MAX, answer, commit, is_signed, refuse},
+        nulls,
+    },
 };
 
 const SIGNATURE: &str = "x-slack-signature";
@@ -91,7 +93,7 @@ impl<'a> Hook<'a> {
                 // Whether we are who it was told: it wants its word back.
                 Err(answer(200, &json!({"challenge": word})))
             }
-            Some("event_callback") => match Callback::deserialize(&value) {
+            Some("event_callback") => match nulls::read::<Callback>(&value) {
                 Ok(callback) => Ok(Request::Event(Box::new(callback))),
                 Err(error) => {
                     // Said again it would be no better.
@@ -114,13 +116,15 @@ fn form(body: &[u8], now: i64) -> Request {
     for (key, value) in url::form_urlencoded::parse(body) {
         let field = match key.as_ref() {
             "payload" => {
-                return Request::Press(Box::new(serde_json::from_str(&value).unwrap_or_default()), now);
+                let press: Value = serde_json::from_str(&value).unwrap_or_default();
+                return Request::Press(Box::new(nulls::read(&press).unwrap_or_default()), now);
             }
             "command" => &mut command.command,
             "text" => &mut command.text,
             "user_id" => &mut command.user_id,
             "user_name" => &mut command.user_name,
             "channel_id" => &mut command.channel_id,
+            "channel_name" => &mut command.channel_name,
             "team_id" => &mut command.team_id,
             "trigger_id" => &mut command.trigger_id,
             _ => continue,
@@ -145,8 +149,8 @@ pub(super) async fn take(request: Request, ear: Ear<'_>, inbound: &InboundSink) 
             }
             ear.hear(&callback).await
         }
-        Request::Command(command, now) => ear.command(&command, now),
-        Request::Press(press, now) => ear.press(&press, now),
+        Request::Command(command, now) => ear.command(&command, now).await,
+        Request::Press(press, now) => ear.press(&press, now).await,
         Request::Other => None,
     };
     commit(inbound, said.into_iter().collect()).await

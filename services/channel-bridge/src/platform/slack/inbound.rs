@@ -8,8 +8,9 @@ use super::{
     asked::{Asked, Asker},
     event::{Callback, Command, Event, Me},
     files,
+    kinds::Kinds,
     people::People,
-    said,
+    said, shown,
 };
 use crate::{
     adapter::{Case, ChatKind, InboundMessage, Origin},
@@ -27,6 +28,7 @@ pub(super) struct Ear<'a> {
     pub(super) me: &'a Me,
     pub(super) api: &'a Api,
     pub(super) people: &'a People,
+    pub(super) kinds: &'a Kinds,
     pub(super) asked: &'a Asked,
     pub(super) reply_to: ReplyToMode,
 }
@@ -44,8 +46,10 @@ impl Ear<'_> {
     /// What an event says.
     pub(super) async fn hear(&self, callback: &Callback) -> Option<InboundMessage> {
         let outer = &callback.event;
-        let kind = kind(outer)?;
-        let heard = match (outer.kind.as_str(), outer.subtype.as_deref()) {
+        // Also one that is heard already, as a mention that did not say it.
+        let told = outer.channel_type.as_deref();
+        let told = told.and_then(|kind| self.kinds.told(&outer.channel, kind));
+        let (event, edited) = match (outer.kind.as_str(), outer.subtype.as_deref()) {
             ("message", Some("message_changed")) => {
                 let event = outer.message.as_deref()?;
                 let before = outer.previous_message.as_deref();
@@ -56,25 +60,27 @@ impl Ear<'_> {
                 if !news || late {
                     return None;
                 }
-                Heard {
-                    event,
-                    channel: &outer.channel,
-                    kind,
-                    edited: true,
-                }
+                (event, true)
             }
             ("message" | "app_mention", None)
-            | ("message", Some("file_share" | "thread_broadcast" | "me_message" | "bot_message")) => Heard {
-                event: outer,
-                channel: &outer.channel,
-                kind,
-                edited: false,
-            },
+            | ("message", Some("file_share" | "thread_broadcast" | "me_message" | "bot_message")) => {
+                (outer, false)
+            }
             _ => return None,
         };
-        if self.is_ours(heard.event) {
+        if self.is_ours(event) {
             return None;
         }
+        let kind = match told {
+            Some(kind) => kind,
+            None => self.kinds.of(self.api, &outer.channel, "").await?,
+        };
+        let heard = Heard {
+            event: &shown::filled(event),
+            channel: &outer.channel,
+            kind,
+            edited,
+        };
         for person in said::people(&heard.event.text).iter().take(NAMED_MAX) {
             self.people.name(self.api, person).await;
         }
@@ -138,7 +144,11 @@ impl Ear<'_> {
     }
 
     /// What somebody typed behind a slash: `/gatehouse status` is `/status`, and a command of another name is itself.
-    pub(super) fn command(&self, command: &Command, now: i64) -> Option<InboundMessage> {
+    pub(super) async fn command(&self, command: &Command, now: i64) -> Option<InboundMessage> {
+        let kind = self
+            .kinds
+            .of(self.api, &command.channel_id, &command.channel_name);
+        let kind = kind.await?;
         let text = command.text.trim();
         let said = match (command.command.as_str(), text) {
             ("/gatehouse" | "/openclaw", text) => format!("/{}", text.trim_start_matches('/')),
@@ -148,7 +158,7 @@ impl Ear<'_> {
         let message = inbound(Said {
             message_id: format!("{}/command/{}", command.channel_id, command.trigger_id),
             channel: &command.channel_id,
-            kind: kind_of_id(&command.channel_id)?,
+            kind,
             thread: None,
             sender: &command.user_id,
             name: Some(command.user_name.clone()).filter(|name| !name.is_empty()),
@@ -177,11 +187,15 @@ impl Ear<'_> {
             words
         };
         let words = Some(words).filter(|words| !words.trim().is_empty());
+        let shares = shown::shares(event, |text| said::words(text, |id| self.people.known(id)));
+        let lines: Vec<String> = words.into_iter().chain(shares).collect();
+        let words = Some(lines.join("\n")).filter(|words| !words.is_empty());
         // What is only said anew in other words was seen before.
         let files = if edited {
             Vec::new()
         } else {
-            files::of(&event.files)
+            let shared = shown::handed_on(event).flat_map(|share| &share.files);
+            files::of(event.files.iter().chain(shared))
         };
         let content: Content = words
             .map(Block::text)
@@ -245,24 +259,6 @@ pub(super) fn inbound(said: Said<'_>) -> Result<InboundMessage, IdError> {
         from_bot: said.from_bot,
         sent_at: Timestamp::from_ms(said.sent_at),
     })
-}
-
-/// What kind of place it is; a mention does not say.
-fn kind(event: &Event) -> Option<ChatKind> {
-    match event.channel_type.as_deref() {
-        Some("im") => Some(ChatKind::Direct),
-        Some("mpim") => Some(ChatKind::Group),
-        Some("channel" | "group" | "private_channel") => Some(ChatKind::Channel),
-        Some(_) | None => kind_of_id(&event.channel),
-    }
-}
-
-pub(super) fn kind_of_id(channel: &str) -> Option<ChatKind> {
-    match channel.chars().next()? {
-        'D' => Some(ChatKind::Direct),
-        'G' | 'C' => Some(ChatKind::Channel),
-        _ => None,
-    }
 }
 
 /// When a message was said, by its id.

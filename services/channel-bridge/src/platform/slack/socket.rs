@@ -19,6 +19,7 @@ use super::{
 use crate::{
     adapter::{Ended, InboundSink, Progress},
     platform::web::{
+        nulls,
         socket::{Frame, Socket},
         take::commit,
     },
@@ -186,7 +187,7 @@ impl<'a> Sockets<'a> {
     /// Commits what an envelope says.
     async fn hear(self, envelope: &Envelope) {
         let said = match envelope.kind.as_str() {
-            "events_api" => match Callback::deserialize(&envelope.payload) {
+            "events_api" => match nulls::read::<Callback>(&envelope.payload) {
                 Ok(callback) => {
                     if let Some((chat, remark)) = self.ear.remark(&callback) {
                         let by: Vec<&str> = callback.event.user.as_deref().into_iter().collect();
@@ -200,12 +201,12 @@ impl<'a> Sockets<'a> {
                 }
             },
             "slash_commands" => {
-                let command = Command::deserialize(&envelope.payload).unwrap_or_default();
-                self.ear.command(&command, self.clock.now_ms())
+                let command = nulls::read::<Command>(&envelope.payload).unwrap_or_default();
+                self.ear.command(&command, self.clock.now_ms()).await
             }
             "interactive" => {
-                let press = Press::deserialize(&envelope.payload).unwrap_or_default();
-                self.ear.press(&press, self.clock.now_ms())
+                let press = nulls::read::<Press>(&envelope.payload).unwrap_or_default();
+                self.ear.press(&press, self.clock.now_ms()).await
             }
             _ => None,
         };

@@ -289,3 +289,76 @@ async fn reactions_to_our_words_and_deleted_messages_come_along_with_what_is_sai
     );
     scene.bench.stop().await;
 }
+
+#[tokio::test]
+async fn a_group_of_people_is_one_place_for_messages_mentions_commands_and_buttons() {
+    let scene = Scene::start().await;
+    scene.is(State::Connected).await;
+    scene.workspace.group("GASKED");
+    let mention = |channel: &str, ts: &str| json!({"type": "app_mention", "channel": channel, "user": ANNA, "text": "<@U0GATE> hello there", "ts": ts});
+    let command = |channel: &str, name: &str| {
+        json!({"command": "/stop", "text": "", "user_id": ANNA, "user_name": "anna", "channel_id": channel,
+            "channel_name": name, "team_id": "T1", "trigger_id": format!("t{channel}")})
+    };
+    let said = json!({"channel_type": "mpim"});
+
+    scene.workspace.event(mention("GASKED", &scene.workspace.ts()));
+    let ts = scene.workspace.ts();
+    scene
+        .workspace
+        .event(channel("CTOLD", ANNA, &ts, "<@U0GATE> hello there", said));
+    scene.workspace.event(mention("CTOLD", &scene.workspace.ts()));
+    scene.workspace.envelope("slash_commands", command("CTOLD", ""));
+    scene
+        .workspace
+        .envelope("slash_commands", command("GNAMED", "mpdm-anna--bert-1"));
+    scene.workspace.event(mention("GNAMED", &scene.workspace.ts()));
+    scene.workspace.event(mention(OFFICE, &scene.workspace.ts()));
+
+    scene.hears(7).await;
+    let heard = scene.bench.heard.messages.lock().unwrap().clone();
+    let kinds: Vec<ChatKind> = heard.iter().map(|message| message.chat_kind).collect();
+    let mut wanted = [ChatKind::Group; 7];
+    wanted[6] = ChatKind::Channel;
+    assert_eq!(kinds, wanted);
+    scene.bench.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_handed_on_what_stands_in_blocks_and_what_has_nulls_in_it_is_heard() {
+    let scene = Scene::start().await;
+    scene.is(State::Connected).await;
+    let blocks = json!([{"type": "rich_text", "elements": [{"type": "rich_text_section",
+        "elements": [{"type": "text", "text": "only in blocks"}]}]}]);
+    let said = |text: Value, more: Value| {
+        let ts = scene.workspace.ts();
+        let mut said = channel(OFFICE, ANNA, &ts, "", more);
+        said["text"] = text;
+        scene.workspace.event(said);
+    };
+
+    said(json!(""), json!({"blocks": blocks}));
+    let share = json!({"is_share": true, "text": "their words", "author_name": "Bert", "channel_id": "C9",
+        "files": [{"url_private": "https://files.slack.com/f", "name": "a.txt"}]});
+    said(json!("what is this?"), json!({"attachments": [share]}));
+    let file = json!({"url_private": "https://files.slack.com/g", "name": null});
+    said(
+        Value::Null,
+        json!({"subtype": "file_share", "files": [file], "blocks": null}),
+    );
+
+    assert_eq!(
+        scene.hears(3).await,
+        [
+            "only in blocks",
+            "what is this?\n[forwarded, from Bert]\n> their words",
+            ""
+        ]
+    );
+    let heard = scene.bench.heard.messages.lock().unwrap().clone();
+    assert_eq!(
+        (heard[1].content.blocks().len(), heard[2].content.blocks().len()),
+        (2, 1)
+    );
+    scene.bench.stop().await;
+}
