@@ -256,7 +256,7 @@ async fn a_list_shows_the_jobs_of_one_session_when_that_is_asked_for() {
 
 #[tokio::test]
 async fn a_list_says_where_the_answers_of_its_jobs_would_go() {
-    let on = Scheduled::with(
+    let mut on = Scheduled::with(
         r#"{"channelAccounts": {"telegram": {"default": "work", "enabled": {"work": true}}}}"#,
     )
     .await;
@@ -278,7 +278,7 @@ async fn a_list_says_where_the_answers_of_its_jobs_would_go() {
         .add(of(r#"{"mode":"webhook","to":"https://example.org/x"}"#))
         .await
         .id;
-    let listed = async |include: Option<bool>| {
+    let listed = async |on: &Scheduled, include: Option<bool>| {
         let request = ListCronJobsRequest {
             include_delivery_previews: include,
             ..ListCronJobsRequest::default()
@@ -287,7 +287,7 @@ async fn a_list_says_where_the_answers_of_its_jobs_would_go() {
         answer.into_inner().delivery_previews
     };
 
-    let previews = listed(None).await;
+    let previews = listed(&on, None).await;
     let label = |id: &String| previews.get(id).unwrap().label.as_str();
     let detail = |id: &String| previews.get(id).unwrap().detail.as_str();
     assert_eq!(label(&last), "announce -> last");
@@ -308,10 +308,10 @@ async fn a_list_says_where_the_answers_of_its_jobs_would_go() {
         detail(&wrong)
     );
     assert_eq!(label(&posted), "webhook:https://example.org/x");
-    assert!(listed(Some(false)).await.is_empty());
+    assert!(listed(&on, Some(false)).await.is_empty());
 
     on.chat_speaks("bob").await;
-    let previews = listed(None).await;
+    let previews = listed(&on, None).await;
     let preview = previews.get(&last).unwrap();
     assert!(preview.label.ends_with(":bob"), "{preview:?}");
     assert_eq!(preview.detail, "resolved from last, main session");

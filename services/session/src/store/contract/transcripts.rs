@@ -90,7 +90,7 @@ pub(super) async fn a_reset_begins_a_new_transcript(store: &Stores) {
     assert_eq!(entry.seq, 2);
     assert_ne!(before.session_id, after.session_id);
     assert_ne!(before.lifecycle_revision, after.lifecycle_revision);
-    assert_eq!((after.preview, after.derived_title), (None, None));
+    assert_eq!((&after.preview, &after.derived_title), (&None, &None));
     let page = store.transcripts.history(&main, query(10, 0)).await.unwrap();
     assert_eq!((page.entries.len(), page.has_more), (1, false));
     assert!(page.entries.first().unwrap().row.boundary);
