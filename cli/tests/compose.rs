@@ -53,8 +53,8 @@ fn each_service_is_a_container_of_the_one_image() {
     }
     assert_eq!(
         containers.len(),
-        SERVICES.len() + 1,
-        "the six services and the operator's forwarder"
+        SERVICES.len() + 2,
+        "the six services, the operator's forwarder and the command line"
     );
 }
 
@@ -149,6 +149,10 @@ fn only_the_edge_is_published_and_only_on_this_machine() {
                     "{ports:?}"
                 );
             }
+            "cli" => {
+                assert_eq!(strings(&container["profiles"]), ["cli"], "only when asked for");
+                assert!(ports.is_empty(), "{ports:?}");
+            }
             _ => assert!(ports.is_empty(), "{name} is published: {ports:?}"),
         }
         assert!(container["network_mode"].is_null(), "{name}");
@@ -158,7 +162,7 @@ fn only_the_edge_is_published_and_only_on_this_machine() {
 #[test]
 fn services_wait_for_healthy_ones_and_say_how_they_are() {
     for (name, container) in containers(&compose()) {
-        if name == "operator" {
+        if matches!(name.as_str(), "operator" | "cli") {
             continue;
         }
         assert_eq!(
@@ -263,11 +267,12 @@ fn each_volume_has_one_owner() {
     let declared = compose["volumes"].as_mapping().unwrap();
     assert_eq!(writers.len(), declared.len());
     for (volume, writers) in &writers {
-        let owner = match volume.as_str() {
-            "session" | "channel-bridge" => volume,
-            _ => "config",
+        let owners = match volume.as_str() {
+            "session" | "channel-bridge" => vec![volume.as_str()],
+            "secrets" => vec!["cli", "config"], // a person's command keeps the keys that it is given
+            _ => vec!["config"],
         };
-        assert_eq!(writers, &[owner], "{volume}");
+        assert_eq!(writers, &owners, "{volume}");
     }
 }
 
@@ -282,7 +287,7 @@ fn a_service_reads_its_own_credential_and_the_digests_of_the_others() {
         match name.as_str() {
             // Makes them all, that of operators' tools too.
             "config" => assert_eq!(credentials.len(), SERVICES.len() + 2),
-            "operator" => assert_eq!(credentials, [], "the forwarder has none"),
+            "operator" | "cli" => assert_eq!(credentials, [], "{name} is no service"),
             _ => {
                 let mut expected = ["digests", &name].map(|place| {
                     let volume = format!("credential-{place}");
@@ -341,7 +346,10 @@ fn services_that_talk_to_nobody_outside_have_no_way_out() {
         let out = strings(&container["networks"]).contains(&"outside".to_owned());
         assert_eq!(
             out,
-            matches!(name.as_str(), "agent" | "channel-bridge" | "edge" | "operator"),
+            matches!(
+                name.as_str(),
+                "agent" | "channel-bridge" | "edge" | "operator" | "cli"
+            ),
             "{name}"
         );
     }

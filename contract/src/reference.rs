@@ -278,7 +278,9 @@ mod tests {
         assert!(
             page.contains("| `limit` | integer, optional | 1 to 10000 | Rows on the page; 100 when unset. |")
         );
-        assert!(page.contains("| `label` | string or null, optional | 1 to 512 bytes | The name; unique. |"));
+        assert!(
+            page.contains("| `label` | string or null, optional | 1 to 2048 bytes | The name; unique. |")
+        );
         assert!(page.contains("| `archived` | any JSON, optional |  | True: only archived ones."));
         assert!(page.contains("[SessionRow](#gatehousesessionv1sessionrow)"));
         assert!(page.contains("Access `operator.read`; answers once; may be repeated; waits 30 s."));

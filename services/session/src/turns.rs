@@ -30,6 +30,7 @@ pub(crate) mod program;
 mod progress;
 pub(crate) mod queue;
 mod readable;
+mod results;
 mod run;
 mod runs;
 mod settle;

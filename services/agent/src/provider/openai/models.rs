@@ -38,7 +38,7 @@ pub struct Offered {
     pub converses: bool,
 }
 
-/// What the names of models hold that converse with nobody, in parts of a name and as whole words of it.
+/// What the names of models hold that are for no conversation, in parts of a name and as whole words of it.
 const NO_TALK: [&str; 17] = [
     "embed",
     "minilm",
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn models_that_converse_with_nobody_stand_behind_those_that_do() {
+    fn models_that_are_for_no_conversation_stand_behind_the_others() {
         let local = r#"{"data":[{"id":"all-minilm:latest"},{"id":"bge-m3"},{"id":"llama3.2:latest"},{"id":"nomic-embed-text:latest"}]}"#;
         assert_eq!(
             ids(local),

@@ -93,7 +93,10 @@ fn the_agent_service_can_do_nothing_but_follow_its_configuration_and_say_how_it_
         may(Identity::Broadcast),
         ["ReportHealth", "WatchConfig", "SummariseSessions"]
     );
-    assert_eq!(may(Identity::Config), ["Publish", "ReportHealth", "ForgetNode"]);
+    assert_eq!(
+        may(Identity::Config),
+        ["GetPresence", "Publish", "ReportHealth", "ForgetNode"]
+    );
     assert_eq!(
         may(Identity::ChannelBridge),
         [

@@ -105,12 +105,12 @@ async fn a_session_is_made_changed_reset_and_forgotten() {
         .collect();
     assert_eq!(kinds, [Some("reset".to_owned())]);
 
-    let stale = SendChatRequest {
-        session_id: Some(made.session_id.clone()),
+    let foreign = SendChatRequest {
+        session_id: Some("another".to_owned()),
         ..said(&made.key, "r2", "hi").into_inner()
     };
     assert_eq!(
-        refusal(grpc.send_chat(Request::new(stale)).await).1.as_deref(),
+        refusal(grpc.send_chat(Request::new(foreign)).await).1.as_deref(),
         Some("session-changed")
     );
     let delete = |expected: Option<String>| {

@@ -257,7 +257,9 @@ async fn a_list_shows_the_jobs_of_one_session_when_that_is_asked_for() {
 #[tokio::test]
 async fn a_list_says_where_the_answers_of_its_jobs_would_go() {
     let mut on = Scheduled::with(
-        r#"{"channelAccounts": {"telegram": {"default": "work", "enabled": {"work": true}}}}"#,
+        r#"{"channelAccounts": {
+            "irc": {"default": "home", "enabled": {"home": true}}, "telegram": {"default": "work", "enabled": {"work": true}}
+        }}"#,
     )
     .await;
     let of = |delivery: &str| AddCronJobRequest {

@@ -87,14 +87,16 @@ fn has_members(conn: &Connection, viewer: &Viewer, group: &str) -> Result<bool, 
     Ok(statement.query_row(params![group, viewer.sees_all(), viewer.user()], |row| row.get(0))?)
 }
 
-/// Lists a group that a session is put into, at the end, where there is room for one more.
-pub(super) fn list(conn: &Connection, group: &str) -> Result<(), Error> {
+/// Lists a group that a session is put into, at the end, where there is room for one more. Everybody reads the list, so what a private
+/// session is put into stays out of it.
+pub(super) fn list(conn: &Connection, session: i64, group: &str) -> Result<(), Error> {
     conn.prepare_cached(
         "INSERT INTO session_groups (kind, position, name)
-         SELECT 'group', coalesce(max(position) + 1, 0), ?1 FROM session_groups WHERE kind = 'group' HAVING count(*) < ?2
+         SELECT 'group', coalesce(max(position) + 1, 0), ?1 FROM session_groups WHERE kind = 'group'
+         HAVING count(*) < ?2 AND EXISTS (SELECT 1 FROM sessions WHERE id = ?3 AND user IS NULL)
          ON CONFLICT DO NOTHING",
     )?
-    .execute(params![group, GROUPS_MAX])?;
+    .execute(params![group, GROUPS_MAX, session])?;
     Ok(())
 }
 

@@ -173,7 +173,7 @@ pub(super) fn apply(conn: &Connection, id: i64, patch: &SessionPatch, now: Times
         changes_of_settings = Some(Value::Text(text));
     }
     if let Some(Some(group)) = category {
-        groups::list(conn, group)?;
+        groups::list(conn, id, group)?;
     }
     let changes = [
         ("label", text(label, String::as_str)),
