@@ -114,7 +114,11 @@ impl Choices {
             let inner = matches!(field.kind(), Kind::Message(_)) && is_required(&field);
             // JSON text that is null when unset reads as the text null: set it always.
             let needed = inner || (is_raw(&field) && declares(&field, "emit_null"));
-            if field.name() == "null_fields" || !(required || needed || (depth < 5 && self.chance(50))) {
+            // What stands for the whole message is written alone, and is no request.
+            if field.name() == "null_fields"
+                || declares(&field, "whole")
+                || !(required || needed || (depth < 5 && self.chance(50)))
+            {
                 continue;
             }
             if field.is_list() {

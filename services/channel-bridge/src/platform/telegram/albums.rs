@@ -11,10 +11,7 @@ use tokio::{
     time,
 };
 
-use super::{
-    poll::{ALBUM_MAX, ALBUM_WAIT},
-    update::Message,
-};
+use super::{poll::ALBUM_WAIT, update::Message, whole::ALBUM_MAX};
 
 /// A chat, and the album in it.
 type Key = (i64, String);

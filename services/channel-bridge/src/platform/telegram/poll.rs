@@ -30,8 +30,6 @@ const POLL_SECONDS: u64 = 25;
 const POLL_WITHIN: Duration = Duration::from_secs(POLL_SECONDS + 10);
 /// The most updates of one answer: Telegram's own figure.
 const UPDATES_MAX: u32 = 100;
-/// The most messages of an album: Telegram's own figure.
-pub(super) const ALBUM_MAX: usize = 10;
 /// How long the next message of an album may take.
 pub(super) const ALBUM_WAIT: Duration = Duration::from_millis(700);
 /// What is asked for.

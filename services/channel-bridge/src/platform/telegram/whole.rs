@@ -3,7 +3,10 @@
 
 use std::collections::HashMap;
 
-use super::{poll::ALBUM_MAX, told::Update};
+use super::told::Update;
+
+/// The most messages of an album: Telegram's own figure.
+pub(super) const ALBUM_MAX: usize = 10;
 
 /// Albums that may not be whole yet, by chat and album: how many of their messages were there when it was last looked.
 pub(super) type Open = HashMap<(i64, String), usize>;
