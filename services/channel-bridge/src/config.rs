@@ -3,7 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use gatehouse_document::{Commands, Plugins, channels::Streaming, policies::Sender};
+use gatehouse_document::{
+    Commands, Plugins,
+    channels::{DEFAULT_ACCOUNT, Streaming},
+    policies::Sender,
+};
 use gatehouse_proto::config::v1::ConfigIssue;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -14,8 +18,6 @@ use crate::{
     policy::{self, Policy},
 };
 
-/// The account of a channel that lists none.
-pub(crate) const DEFAULT_ACCOUNT: &str = "default";
 /// Accounts in all. Each costs a connection and a task; a household has a few.
 const ACCOUNTS_MAX: usize = 256;
 /// The longest id of an account; the contract declares the same bound.

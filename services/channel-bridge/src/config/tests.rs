@@ -1,4 +1,4 @@
-use gatehouse_document::{Channels, samples};
+use gatehouse_document::{Channels, Document, samples};
 use gatehouse_proto::config::v1::ConfigIssue;
 use serde_json::{Value, json};
 
@@ -133,6 +133,44 @@ fn an_account_runs_exactly_if_the_config_service_finds_nothing_wrong_with_it() {
         let mut wrong: Vec<String> = wrong.map(|place| of(place.as_str().unwrap())).collect();
         wrong.dedup();
         assert_eq!(broken, wrong, "{sample}");
+    }
+}
+
+#[test]
+fn the_accounts_that_others_are_told_of_are_those_that_there_are() {
+    let mut samples: Vec<Value> = json5::from_str(samples::ACCOUNTS).unwrap();
+    samples.push(json!({"signal": {"enabled": false, "accounts": {"home": {"enabled": true}, "old": {}}}}));
+    samples.push(json!({"slack": {"defaultAccount": "b", "accounts": {"a": {}, "b": {"enabled": false}}}}));
+    for sample in samples {
+        let document: Document = serde_json::from_value(json!({"channels": sample})).unwrap();
+        let told: Vec<_> = document
+            .accounts()
+            .into_iter()
+            .flat_map(|(channel, accounts)| {
+                let default = accounts.default;
+                accounts.enabled.into_iter().map(move |(id, enabled)| {
+                    let is_default = id == default;
+                    (channel.clone(), id, enabled, is_default)
+                })
+            })
+            .collect();
+
+        let accounts = accounts(sample.clone());
+
+        let there: Vec<_> = accounts
+            .by_key
+            .iter()
+            .map(|(key, account)| {
+                let is_default = accounts.defaults.get(&key.channel) == Some(&key.account);
+                (
+                    key.channel.clone(),
+                    key.account.clone(),
+                    account.enabled,
+                    is_default,
+                )
+            })
+            .collect();
+        assert_eq!(told, there, "{sample}");
     }
 }
 
